@@ -1,0 +1,228 @@
+//! What `scripts/bench` measures inside the engine, through its public interface alone; it prints one JSON object.
+//!
+//!     bench labs DIR COUNT       makes an engine's data directory DIR with COUNT labs
+//!     bench check COUNT ROUNDS   checks and renders a lab of COUNT machines, ROUNDS times
+//!     bench events DIR COUNT     stores COUNT events of a run in a database in DIR, and the same rows with SQLite alone
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fmt::Write as _,
+    fs,
+    path::Path,
+    time::Instant,
+};
+
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
+use vlm_engine::{
+    Dirs, Engine,
+    journal::Journal,
+    runs::{EventBody, ResourceState, RunKind, TaskOutcome},
+    ssh,
+    store::Store,
+};
+use vlm_lab::{
+    file,
+    model::Size,
+    phase::Phase,
+    problems::{ImageFacts, Surroundings},
+    render::{self, Context, DomainType},
+};
+
+/// A lab of a usual size, with comments and all.
+const LAB: &str = include_str!("../../../examples/three-tier.yaml");
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args.as_slice() {
+        ["labs", dir, count] => labs(Path::new(dir), count.parse()?)?,
+        ["check", count, rounds] => check(count.parse()?, rounds.parse()?)?,
+        ["events", dir, count] => events(Path::new(dir), count.parse()?)?,
+        _ => return Err("usage: bench labs DIR COUNT | check COUNT ROUNDS | events DIR COUNT".into()),
+    };
+    println!("{result}");
+    Ok(())
+}
+
+fn labs(dir: &Path, count: usize) -> Result<Value, Box<dyn Error>> {
+    let engine = Engine::open(Dirs { data: dir.join("vlm"), config: dir.join("no-settings") })?;
+    for i in 0..count {
+        let text = LAB.replace("name: three-tier", &format!("name: bench-{i:04}"));
+        engine.labs().save(&text, dir, None)?;
+    }
+    Ok(json!({ "labs": engine.labs().list()?.len() }))
+}
+
+/// Each machine written out: replicas would spare most of the reading and checking.
+fn lab_of(count: usize) -> String {
+    let mut text = "version: 1\nname: bench\ndefaults: { image: debian-12, memory: 512 MiB }\nnetworks:\n".to_owned();
+    let networks = count.div_ceil(50);
+    for n in 0..networks {
+        let _ = writeln!(text, "  net-{n}: {{ mode: isolated, cidr: 10.{}.{}.0/24 }}", 64 + n / 250, n % 250);
+    }
+    text.push_str("machines:\n");
+    for i in 0..count {
+        let network = i % networks;
+        let _ = write!(
+            text,
+            "  m-{i:04}:
+    description: Machine {i} of the lab
+    vcpus: 2
+    memory: 1 GiB
+    disks: {{ data: 10 GiB }}
+    nics: [ net-{network}, {{ network: net-{}, address: 10.{}.{}.{} }} ]
+    packages: [ nginx, python3 ]
+    cloud_config:
+      write_files:
+        - {{ path: /etc/number, content: \"{i}\\n\" }}
+    ansible:
+      - name: Greet
+        copy: {{ dest: /etc/motd, content: \"This is machine {i}.\\n\" }}
+      - name: Serve
+        service: {{ name: nginx, state: started, enabled: true }}
+",
+            (network + 1) % networks,
+            64 + (network + 1) % networks / 250,
+            (network + 1) % networks % 250,
+            10 + i / networks,
+        );
+        if i >= networks {
+            let _ = writeln!(text, "    depends_on: [ m-{network:04} ]");
+        }
+    }
+    text
+}
+
+fn check(count: usize, rounds: usize) -> Result<Value, Box<dyn Error>> {
+    let text = lab_of(count);
+    let image = ImageFacts { virtual_size: Size::gib(2), uefi: Some(true) };
+    let surroundings = Surroundings {
+        images: Some(BTreeMap::from([("debian-12".into(), image)])),
+        hosts: Some(BTreeSet::from(["local".into()])),
+        files: BTreeMap::new(),
+    };
+    // Making keys is no part of it: they are made once in a lab's life.
+    let key = ssh::generate_key()?;
+    let mut context = Context {
+        host: "local".into(),
+        libvirt_uri: "qemu:///system".into(),
+        pool: "vlm".into(),
+        domain_type: DomainType::Kvm,
+        start: false,
+        base_volumes: BTreeMap::from([("debian-12".into(), format!("{}.qcow2", "0".repeat(64)))]),
+        host_keys: BTreeMap::new(),
+        lab_key: key.public.clone(),
+        uefi: None,
+        lab_dir: "/labs/bench".into(),
+    };
+    // The first round also reads the embedded schemas; a `vlm plan` pays for that each time, so it is told apart.
+    let (mut ours, mut plain, mut parts) = (Vec::new(), Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
+    let mut processor = Vec::new();
+    for round in 0..=rounds {
+        let (begun, processor_begun) = (Instant::now(), processor_ms()?);
+        let checked = file::check(&text, &surroundings);
+        let checked_at = begun.elapsed();
+        let lab =
+            checked.lab.filter(|_| checked.problems.is_empty()).ok_or_else(|| format!("{:?}", checked.problems.first()))?;
+        let machines = lab.machines();
+        if round == 0 {
+            context.host_keys = machines.iter().map(|machine| (machine.name.clone(), key.clone())).collect();
+        }
+        let rendering = Instant::now();
+        let terraform = render::terraform::terraform(&lab, &machines, &context);
+        let terraform_took = rendering.elapsed();
+        let ansible = render::ansible::ansible(&lab, &machines, &context);
+        let ansible_took = rendering.elapsed() - terraform_took;
+        ours.push(begun.elapsed());
+        processor.push(processor_ms()? - processor_begun);
+        for (part, took) in parts.iter_mut().zip([checked_at, terraform_took, ansible_took]) {
+            part.push(took.as_secs_f64() * 1e3);
+        }
+        if machines.len() != count || terraform.is_empty() || ansible.is_empty() {
+            return Err("the lab was not rendered".into());
+        }
+        let begun = Instant::now();
+        let tree: Value = serde_saphyr::from_str(&text)?;
+        plain.push(begun.elapsed());
+        drop(tree);
+    }
+    let ms = |times: &[std::time::Duration]| times.iter().map(|time| time.as_secs_f64() * 1e3).collect::<Vec<_>>();
+    let [check, terraform, ansible] = parts;
+    Ok(json!({
+        "bytes": text.len(), "first_ms": ms(&ours[..1])[0], "ours_ms": ms(&ours[1..]), "plain_ms": ms(&plain[1..]),
+        "processor_ms": processor[1..],
+        "check_ms": check[1..], "terraform_ms": terraform[1..], "ansible_ms": ansible[1..],
+    }))
+}
+
+/// How long this thread has been on a processor: what others take on a busy machine does not count.
+fn processor_ms() -> Result<f64, Box<dyn Error>> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(text.split(' ').next().unwrap_or_default().parse::<u64>()? as f64 / 1e6)
+}
+
+/// What a run says, in the proportions of a deploy with Ansible.
+fn body(i: usize) -> EventBody {
+    let address = || Some(format!("10.77.{}.{}", i / 250 % 250, i % 250));
+    match i % 8 {
+        0 => EventBody::Phase { phase: Phase::Ssh, address: address() },
+        1 | 2 => EventBody::Task { task: format!("Install and start service {}", i % 100), outcome: TaskOutcome::Started },
+        3 | 4 => EventBody::Task { task: format!("Install and start service {}", i % 100), outcome: TaskOutcome::Changed },
+        5 => EventBody::Resource {
+            address: format!("libvirt_domain.machine[\"web-{}\"]", i % 1000),
+            action: "create".into(),
+            state: ResourceState::Done,
+            seconds: 3,
+        },
+        6 => EventBody::step("configuring with Ansible"),
+        _ => EventBody::Log {
+            source: "ansible".into(),
+            text: "PLAY RECAP: web-1 : ok=12 changed=7 unreachable=0 failed=0 skipped=3 rescued=0".into(),
+        },
+    }
+}
+
+fn events(dir: &Path, count: usize) -> Result<Value, Box<dyn Error>> {
+    fs::create_dir_all(dir)?;
+    let bodies: Vec<EventBody> = (0..count).map(body).collect();
+    let texts: Vec<String> = bodies.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+
+    let store = Store::open(&dir.join("ours.sqlite3"))?;
+    let run = store.begin_run("bench", RunKind::Deploy, 1)?;
+    let journal = Journal::new(store.clone(), run);
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let begun = Instant::now();
+    for (i, body) in bodies.into_iter().enumerate() {
+        journal.say_of(if i % 2 == 0 { "web-1" } else { "db" }, body);
+    }
+    let said = begun.elapsed();
+    runtime.block_on(journal.flush());
+    let stored = begun.elapsed();
+    let last = store.events(run, count as u32, 10)?;
+    if last.len() != 1 {
+        return Err(format!("the {count}th event is not in the store").into());
+    }
+
+    // The least that storing these rows can cost: the texts are there, and one transaction takes them all.
+    let mut plain = Connection::open(dir.join("plain.sqlite3"))?;
+    plain.pragma_update(None, "journal_mode", "WAL")?;
+    plain.pragma_update(None, "synchronous", "NORMAL")?;
+    plain.execute_batch(
+        "CREATE TABLE run_events (run_id INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, machine TEXT, \
+         body TEXT NOT NULL, PRIMARY KEY (run_id, seq)) STRICT, WITHOUT ROWID;",
+    )?;
+    let begun = Instant::now();
+    let tx = plain.transaction()?;
+    {
+        let mut insert = tx.prepare("INSERT INTO run_events (run_id, seq, at, machine, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        for (i, text) in texts.iter().enumerate() {
+            insert.execute(params![1, i as i64 + 1, 0, if i % 2 == 0 { "web-1" } else { "db" }, text])?;
+        }
+    }
+    tx.commit()?;
+    let plain_stored = begun.elapsed();
+    let per_second = |took: std::time::Duration| count as f64 / took.as_secs_f64();
+    Ok(json!({ "ours": per_second(stored), "said": per_second(said), "plain": per_second(plain_stored) }))
+}

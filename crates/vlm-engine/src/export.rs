@@ -1,0 +1,143 @@
+//! A lab as plain files: a Terraform directory and an Ansible project that work without us.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use vlm_lab::{
+    file,
+    model::{Acceleration, Ansible},
+    render::{self, Context, DomainType, UefiFirmware},
+};
+
+use crate::{
+    Engine,
+    deploy::{Error, Keys, write_seeds},
+    hosts::LOCAL,
+    libvirt::Target,
+    terraform::{create_private_dir, write_private},
+};
+
+/// Folders that Ansible looks for beside a playbook.
+const BESIDE_A_PLAYBOOK: [&str; 8] = ["roles", "templates", "files", "vars", "tasks", "handlers", "group_vars", "host_vars"];
+
+/// Writes lab `name` to `dir`, which must not exist or be empty. Needs no host; the images must be in our store, because the
+/// files name them by their digest. Returns the paths written, relative to `dir`.
+pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Error> {
+    let refused = |message: String, remedy: &str| Error::Refused { message, remedy: remedy.to_owned() };
+    if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(refused(format!("{} is not empty", dir.display()), "name a new folder"));
+    }
+    let (row, lab) = engine.labs().read(name)?;
+    let machines = lab.machines();
+    let images = engine.store().images()?;
+    let mut missing: Vec<String> =
+        machines.iter().map(|m| m.image.clone()).filter(|image| !images.iter().any(|row| row.name == *image)).collect();
+    missing.sort();
+    missing.dedup();
+    if !missing.is_empty() {
+        return Err(Error::ImagesToBuild(missing));
+    }
+    let keys = Keys::open(&engine.dirs().lab(name))?;
+    let context = Context {
+        host: LOCAL.to_owned(),
+        libvirt_uri: Target::LocalSystem.uri().to_owned(),
+        pool: engine.settings().pool().to_owned(),
+        domain_type: if lab.acceleration == Acceleration::Tcg { DomainType::Qemu } else { DomainType::Kvm },
+        start: true,
+        base_volumes: images.iter().map(|row| (row.name.clone(), format!("{}.qcow2", row.digest))).collect(),
+        host_keys: keys.of_machines(&machines)?,
+        lab_key: keys.lab.public.clone(),
+        // Debian's and Ubuntu's place; a reader on another system changes it in terraform.tfvars.json.
+        uefi: Some(UefiFirmware {
+            code: "/usr/share/OVMF/OVMF_CODE_4M.fd".into(),
+            nvram_template: "/usr/share/OVMF/OVMF_VARS_4M.fd".into(),
+        }),
+        lab_dir: PathBuf::from(&row.dir),
+    };
+    let mut files: Vec<(String, String)> = vec![("lab.yaml".into(), row.document.clone())];
+    files.extend(
+        render::terraform::terraform(&lab, &machines, &context)
+            .into_iter()
+            .map(|(path, text)| (format!("terraform/{path}"), text)),
+    );
+    files.extend(
+        render::ansible::ansible(&lab, &machines, &context).into_iter().map(|(path, text)| (format!("ansible/{path}"), text)),
+    );
+    files.push(("ansible/ssh/id_ed25519".into(), keys.lab.private.clone()));
+    let used: Vec<_> = images.iter().filter(|row| machines.iter().any(|machine| machine.image == row.name)).collect();
+    let volumes: String = used
+        .iter()
+        .map(|row| {
+            let volume = format!("{}.qcow2", row.digest);
+            format!(
+                "virsh vol-create-as {pool} {volume} {bytes} --format qcow2   # image {name}\n\
+                 virsh vol-upload --pool {pool} {volume} {file}\n",
+                pool = context.pool,
+                bytes = row.virtual_bytes,
+                name = row.name,
+                file = engine.images().path(&row.digest).display(),
+            )
+        })
+        .collect();
+    files.push(("README.md".into(), readme(name, &context.pool, &volumes)));
+    for (path, text) in &files {
+        let path = dir.join(path);
+        write_private(&path, text).map_err(|source| Error::Io { what: format!("write {}", path.display()), source })?;
+    }
+    write_seeds(&lab, &machines, &context, &dir.join("terraform"))?;
+    let mut written: Vec<String> = files.into_iter().map(|(path, _)| path).collect();
+    for path in authors_files(&lab, Path::new(&row.dir)) {
+        copy(&Path::new(&row.dir).join(&path), &dir.join("ansible/lab").join(&path))?;
+        written.push(format!("ansible/lab/{}", path.display()));
+    }
+    written.sort();
+    Ok(written)
+}
+
+/// Playbooks and roles, with what lies beside a playbook for it, relative to the lab file's folder.
+fn authors_files(lab: &vlm_lab::Lab, dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = file::referenced_files(lab).into_iter().map(PathBuf::from).collect();
+    for spec in lab.machines.values() {
+        if let Some(Ansible::Playbook(playbook)) = &spec.ansible {
+            let folder = Path::new(playbook).parent().unwrap_or(Path::new(""));
+            paths.extend(BESIDE_A_PLAYBOOK.iter().map(|name| folder.join(name)).filter(|path| dir.join(path).is_dir()));
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    let io = |source| Error::Io { what: format!("copy {}", from.display()), source };
+    if from.is_dir() {
+        create_private_dir(to).map_err(io)?;
+        for entry in fs::read_dir(from).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+        return Ok(());
+    }
+    create_private_dir(to.parent().expect("a file lies in a folder")).map_err(io)?;
+    fs::copy(from, to).map(|_| ()).map_err(io)
+}
+
+fn readme(name: &str, pool: &str, volumes: &str) -> String {
+    format!(
+        "# {name}\n\n\
+         `lab.yaml` is the design; the two folders were made from it and work without Virtual Lab Manager. They hold private\n\
+         keys (`ansible/ssh/id_ed25519`, and the guests' host keys in `terraform/seeds`): keep them to yourself.\n\n\
+         ## Make the machines\n\n\
+         The libvirt host needs a storage pool `{pool}` with the base images:\n\n\
+         ```sh\nvirsh pool-define-as {pool} dir --target /var/lib/libvirt/images/{pool} && virsh pool-build {pool} && virsh pool-start {pool}\n\
+         {volumes}```\n\n\
+         Then:\n\n\
+         ```sh\ncd terraform && terraform init && terraform apply\n```\n\n\
+         On a host without working KVM set `domain_type` to `qemu` in `terraform/terraform.tfvars.json`. `libvirt_uri` there says\n\
+         which host it is.\n\n\
+         ## Configure and enter them\n\n\
+         ```sh\ncd ansible && ansible-playbook site.yaml\nssh -F ssh_config MACHINE\n```\n"
+    )
+}

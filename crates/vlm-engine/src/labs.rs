@@ -1,0 +1,235 @@
+//! Labs: designs with revisions, and what is there of them on hosts.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use vlm_lab::{
+    Lab, Machine,
+    file::{self, Checked},
+    lifecycle::DomainState,
+    problems::{Problem, Surroundings},
+};
+
+use crate::{
+    Engine, Resource, images, libvirt,
+    runs::RunSummary,
+    store::{self, LabRow, LabState, LabSummary, LabToSave},
+};
+
+/// Why something about a lab could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Images.
+    #[error(transparent)]
+    Images(#[from] images::Error),
+    /// libvirt.
+    #[error(transparent)]
+    Libvirt(#[from] libvirt::Error),
+    /// No lab of that name.
+    #[error("there is no lab `{0}`; `vlm list` shows those there are")]
+    Unknown(String),
+    /// The file makes no lab at all.
+    #[error("the lab file cannot be read")]
+    Unreadable(Vec<Problem>),
+    /// It is on a host.
+    #[error("lab `{0}` is deployed; destroy it first")]
+    Deployed(String),
+    /// A file.
+    #[error("could not {what}")]
+    Io {
+        /// What was attempted.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A lab with its machines as they are now.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct LabStatus {
+    /// Its name.
+    pub name: String,
+    /// What the last run left.
+    pub state: LabState,
+    /// Revision of the design.
+    pub revision: u32,
+    /// Its machines, in the order of the file.
+    pub machines: Vec<MachineStatus>,
+    /// The last run.
+    pub last_run: Option<RunSummary>,
+    /// Why the machines' states are not known, if they are not.
+    pub unknown: Option<String>,
+}
+
+/// A machine as it is now.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct MachineStatus {
+    /// Its name.
+    pub name: String,
+    /// The host it is placed on.
+    pub host: String,
+    /// Its domain's state; none when there is no domain, or none is known.
+    pub state: Option<DomainState>,
+    /// Whether the configuration as designed was applied.
+    pub configured: bool,
+    /// The address it is reached at.
+    pub address: Option<String>,
+    /// Its image.
+    pub image: String,
+    /// Virtual CPUs.
+    pub vcpus: u32,
+    /// Memory, in MiB.
+    pub memory_mib: u32,
+}
+
+/// What can be asked of labs.
+pub struct Labs<'a> {
+    pub(crate) engine: &'a Engine,
+}
+
+impl Labs<'_> {
+    /// Reads a lab file's text against what is known here: images, hosts, and the files it names below `dir`.
+    pub fn check(&self, text: &str, dir: &Path) -> Result<Checked, Error> {
+        let mut surroundings = Surroundings {
+            images: Some(self.engine.images().known()?),
+            hosts: Some(self.engine.hosts().names()?),
+            files: BTreeMap::new(),
+        };
+        if let Ok(lab) = file::read(text) {
+            surroundings.files = read_referenced(&lab, dir);
+        }
+        Ok(file::check(text, &surroundings))
+    }
+
+    /// Saves a lab, also an imperfect one. With `expected`, only over that revision. Returns its name and new revision.
+    pub fn save(&self, text: &str, dir: &Path, expected: Option<u32>) -> Result<(String, u32), Error> {
+        let checked = self.check(text, dir)?;
+        let Some(lab) = checked.lab else { return Err(Error::Unreadable(checked.problems)) };
+        let machines = lab.machines();
+        let mut hosts: Vec<&str> = machines.iter().map(|machine| machine.host.as_str()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        let revision = self.engine.store().save_lab(
+            &LabToSave {
+                name: &lab.name,
+                document: text,
+                dir: &dir.to_string_lossy(),
+                machine_count: machines.len() as u32,
+                hosts: &hosts.join(","),
+            },
+            expected,
+        )?;
+        self.engine.stale(Resource::Labs);
+        Ok((lab.name, revision))
+    }
+
+    /// All labs, by name.
+    pub fn list(&self) -> Result<Vec<LabSummary>, Error> {
+        Ok(self.engine.store().labs()?)
+    }
+
+    /// The stored lab of that name.
+    pub fn get(&self, name: &str) -> Result<LabRow, Error> {
+        self.engine.store().lab(name)?.ok_or_else(|| Error::Unknown(name.to_owned()))
+    }
+
+    /// The stored lab of that name, read.
+    pub fn read(&self, name: &str) -> Result<(LabRow, Lab), Error> {
+        let row = self.get(name)?;
+        let lab = file::read(&row.document).map_err(Error::Unreadable)?;
+        Ok((row, lab))
+    }
+
+    /// A lab's machines as they are now. A host that cannot be asked is no failure: what is remembered is shown.
+    pub async fn status(&self, name: &str) -> Result<LabStatus, Error> {
+        let (row, lab) = self.read(name)?;
+        let rows: BTreeMap<_, _> =
+            self.engine.store().machines(row.id)?.into_iter().map(|row| (row.name.clone(), row)).collect();
+        let (states, unknown) = if row.state == LabState::Designed {
+            (BTreeMap::new(), None)
+        } else {
+            match self.domain_states(&lab).await {
+                Ok(states) => (states, None),
+                Err(error) => (BTreeMap::new(), Some(error.to_string())),
+            }
+        };
+        let machines = lab
+            .machines()
+            .into_iter()
+            .map(|machine| {
+                let known = rows.get(&machine.name);
+                MachineStatus {
+                    state: states.get(&machine.name).copied(),
+                    configured: known.is_some_and(|row| row.configured.is_some()),
+                    address: known.and_then(|row| row.address.clone()).or(machine.address().map(|a| a.to_string())),
+                    name: machine.name,
+                    host: machine.host,
+                    image: machine.image,
+                    vcpus: machine.vcpus,
+                    memory_mib: machine.memory.as_mib() as u32,
+                }
+            })
+            .collect();
+        let last_run = self.engine.store().runs(name, 1)?.pop();
+        Ok(LabStatus { name: row.name, state: row.state, revision: row.revision, machines, last_run, unknown })
+    }
+
+    async fn domain_states(&self, lab: &Lab) -> Result<BTreeMap<String, DomainState>, libvirt::Error> {
+        let prefix = format!("{}.", lab.name);
+        let domains = self.engine.connection(crate::hosts::LOCAL).await?.domains().await?;
+        Ok(domains
+            .into_iter()
+            .filter_map(|domain| Some((domain.name.strip_prefix(&prefix)?.to_owned(), domain.state)))
+            .collect())
+    }
+
+    /// Forgets a lab that is on no host.
+    pub fn remove(&self, name: &str) -> Result<(), Error> {
+        if self.get(name)?.state != LabState::Designed {
+            return Err(Error::Deployed(name.to_owned()));
+        }
+        self.engine.store().remove_lab(name)?;
+        self.engine.stale(Resource::Labs);
+        Ok(())
+    }
+
+    /// The folder of a deployed lab's Ansible project, with the `ssh_config` that enters its machines.
+    pub fn project_dir(&self, name: &str) -> PathBuf {
+        self.engine.dirs().lab(name).join("ansible")
+    }
+}
+
+/// The playbooks and role folders that a lab names, as far as they can be read.
+pub(crate) fn read_referenced(lab: &Lab, dir: &Path) -> BTreeMap<String, Result<String, String>> {
+    let read = |path: &str| {
+        let full = dir.join(path);
+        if full.is_dir() { Ok(String::new()) } else { fs::read_to_string(&full).map_err(|error| error.to_string()) }
+    };
+    file::referenced_files(lab).into_iter().map(|path| (path.clone(), read(&path))).collect()
+}
+
+/// All files below the playbooks and roles that one machine's configuration names, for its fingerprint.
+pub(crate) fn configuration_files(lab: &Lab, machine: &Machine, dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut only = lab.clone();
+    only.machines.retain(|key, _| *key == machine.spec);
+    let mut open: Vec<PathBuf> = file::referenced_files(&only).into_iter().map(|path| dir.join(path)).collect();
+    let mut files = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+        } else if let Ok(bytes) = fs::read(&path) {
+            files.push((path, bytes));
+        }
+    }
+    files.sort();
+    files
+}

@@ -1,0 +1,507 @@
+//! libvirt: a connection, and what we ask of it.
+//!
+//! Every call blocks, some for tens of seconds, so each runs on the blocking pool, at most four at once per connection (the
+//! daemon serves five). What comes back are plain values: no libvirt handle leaves this module.
+
+pub mod xml;
+
+use std::{
+    fs::File,
+    io::Read,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use ipnet::Ipv4Net;
+use tokio::sync::{Semaphore, mpsc};
+use virt::{
+    connect::Connect,
+    domain::{self, Domain as VirtDomain},
+    error::ErrorNumber,
+    storage_pool::StoragePool,
+    storage_vol::StorageVol,
+    stream::Stream,
+    sys,
+};
+use vlm_lab::{lifecycle::DomainState, render::UefiFirmware};
+
+/// How many calls may be under way at once: the daemon serves five requests of a connection.
+const CALLS_AT_ONCE: usize = 4;
+/// How much of a volume is sent at a time; libvirt's own limit of a stream packet is 256 KiB less its header.
+const UPLOAD_CHUNK: usize = 256 * 1024 - 32;
+
+/// Which libvirt to talk to. A URI is code (`?command=…` runs a program), so it is built from this, never read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// This computer's system daemon.
+    LocalSystem,
+    /// libvirt's own test driver, for tests: a world in this process.
+    Test,
+}
+
+impl Target {
+    /// The URI, for libvirt and for Terraform's provider.
+    pub fn uri(&self) -> &'static str {
+        match self {
+            Target::LocalSystem => "qemu:///system",
+            Target::Test => "test:///default",
+        }
+    }
+}
+
+/// Why libvirt could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection.
+    #[error("could not reach libvirt at {uri}: {reason}")]
+    Connect {
+        /// Its URI.
+        uri: String,
+        /// libvirt's words.
+        reason: String,
+    },
+    /// A call failed.
+    #[error("could not {what}: {reason}")]
+    Call {
+        /// What was attempted, on what.
+        what: String,
+        /// libvirt's words.
+        reason: String,
+    },
+    /// A file could not be read while it was sent.
+    #[error("could not read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A domain as libvirt lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domain {
+    /// Its name, unique on the host.
+    pub name: String,
+    /// Its UUID.
+    pub uuid: String,
+    /// Its state.
+    pub state: DomainState,
+}
+
+/// A network as libvirt lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Its name, unique on the host.
+    pub name: String,
+    /// Its bridge device, if it has one.
+    pub bridge: Option<String>,
+    /// Its IPv4 subnets.
+    pub subnets: Vec<Ipv4Net>,
+}
+
+/// A storage pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Its directory on the host.
+    pub path: PathBuf,
+    /// Free space, in bytes.
+    pub available_bytes: u64,
+}
+
+/// What a host is and has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Logical processors.
+    pub cpus: u32,
+    /// Memory, in MiB.
+    pub memory_mib: u64,
+    /// Memory not in use, in MiB; without what the kernel could give back from its caches.
+    pub free_memory_mib: u64,
+    /// Whether libvirt lists KVM (which is not yet proof that it works).
+    pub kvm_listed: bool,
+    /// The emulator for x86-64 guests, on the host.
+    pub emulator: Option<PathBuf>,
+    /// UEFI firmware without secure boot, if the host has it.
+    pub uefi: Option<UefiFirmware>,
+}
+
+/// An open connection. Cheap to clone.
+#[derive(Clone)]
+pub struct Connection {
+    connect: Arc<Mutex<Connect>>,
+    calls: Arc<Semaphore>,
+}
+
+impl Connection {
+    /// Connects to `target`.
+    pub async fn open(target: &Target) -> Result<Connection, Error> {
+        virt::error::clear_error_callback();
+        let uri = target.uri();
+        let connect = tokio::task::spawn_blocking(move || Connect::open(Some(uri)))
+            .await
+            .expect("opening a connection does not panic")
+            .map_err(|error| Error::Connect { uri: uri.into(), reason: error.message().to_owned() })?;
+        Ok(Connection { connect: Arc::new(Mutex::new(connect)), calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)) })
+    }
+
+    /// Whether the daemon still answers.
+    pub async fn is_alive(&self) -> bool {
+        self.call("ask whether the connection lives", |connect| connect.is_alive()).await.unwrap_or(false)
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        what: impl Into<String>,
+        f: impl FnOnce(&Connect) -> Result<T, virt::error::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let what = what.into();
+        self.blocking(move |connect| f(connect).map_err(|error| Error::Call { what, reason: error.message().to_owned() })).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Connect) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit = self.calls.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let connect = self.connect.lock().expect("cloning a connection does not panic").clone();
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            f(&connect)
+        })
+        .await
+        .expect("libvirt calls do not panic")
+    }
+
+    /// What the host is and has.
+    pub async fn facts(&self) -> Result<HostFacts, Error> {
+        self.call("read the host's capabilities", |connect| {
+            let node = connect.node_info()?;
+            let capabilities = xml::Capabilities::of(&connect.capabilities()?);
+            let uefi = connect
+                .domain_capabilities(None, Some("x86_64"), None, None, 0)
+                .ok()
+                .and_then(|text| xml::uefi_firmware(&text));
+            Ok(HostFacts {
+                cpus: node.cpus,
+                memory_mib: node.memory / 1024,
+                free_memory_mib: connect.free_memory()? >> 20,
+                kvm_listed: capabilities.kvm,
+                emulator: capabilities.emulator,
+                uefi,
+            })
+        })
+        .await
+    }
+
+    /// All domains, with their states, in one go.
+    pub async fn domains(&self) -> Result<Vec<Domain>, Error> {
+        self.call("list domains", |connect| {
+            connect
+                .list_all_domains(0)?
+                .iter()
+                .map(|domain| {
+                    let (state, _) = domain.state()?;
+                    Ok(Domain { name: domain.name()?, uuid: domain.uuid_string()?, state: domain_state(state.to_raw()) })
+                })
+                // A domain that went away between the list and the question is not there.
+                .filter(|domain| !matches!(domain, Err(error) if is_gone(error)))
+                .collect()
+        })
+        .await
+    }
+
+    /// All networks.
+    pub async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.call("list networks", |connect| {
+            connect
+                .list_all_networks(0)?
+                .iter()
+                .map(|network| Ok(xml::network(&network.xml_desc(0)?)))
+                .filter(|network: &Result<Network, virt::error::Error>| !matches!(network, Err(error) if is_gone(error)))
+                .collect()
+        })
+        .await
+    }
+
+    /// The pool of that name, refreshed, if it is there and active.
+    pub async fn pool(&self, name: &str) -> Result<Option<Pool>, Error> {
+        let name = name.to_owned();
+        self.call(format!("look at pool `{name}`"), move |connect| {
+            let pool = match connect.lookup_storage_pool_by_name(&name) {
+                Ok(pool) => pool,
+                Err(error) if is_gone(&error) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            if !pool.is_active()? {
+                return Ok(None);
+            }
+            refresh(&pool);
+            let path = xml::pool_path(&pool.xml_desc(0)?);
+            Ok(Some(Pool { path, available_bytes: pool.info()?.available }))
+        })
+        .await
+    }
+
+    /// Makes sure that a directory pool of that name exists, is active and starts with the host.
+    pub async fn ensure_pool(&self, name: &str, path: &Path) -> Result<(), Error> {
+        let (name, path) = (name.to_owned(), path.to_owned());
+        self.call(format!("make pool `{name}` at {}", path.display()), move |connect| {
+            let pool = match connect.lookup_storage_pool_by_name(&name) {
+                Ok(pool) => pool,
+                Err(error) if is_gone(&error) => {
+                    let emulators_group = xml::Capabilities::of(&connect.capabilities()?).emulators_group;
+                    connect.define_storage_pool_xml(&xml::directory_pool(&name, &path, emulators_group), 0)?
+                }
+                Err(error) => return Err(error),
+            };
+            if !pool.is_active()? {
+                pool.create(sys::VIR_STORAGE_POOL_CREATE_WITH_BUILD)?;
+            }
+            pool.set_autostart(true)
+        })
+        .await
+    }
+
+    /// Names of the volumes in a pool.
+    pub async fn volumes(&self, pool: &str) -> Result<Vec<String>, Error> {
+        let pool = pool.to_owned();
+        self.call(format!("list the volumes of pool `{pool}`"), move |connect| {
+            let pool = connect.lookup_storage_pool_by_name(&pool)?;
+            refresh(&pool);
+            pool.list_volumes()
+        })
+        .await
+    }
+
+    /// The length of a volume's file, in bytes, if there is such a volume.
+    pub async fn volume_length(&self, pool: &str, name: &str) -> Result<Option<u64>, Error> {
+        let (pool, name) = (pool.to_owned(), name.to_owned());
+        self.call(format!("look at volume `{name}`"), move |connect| {
+            let pool = connect.lookup_storage_pool_by_name(&pool)?;
+            refresh(&pool);
+            match pool.lookup_storage_vol_by_name(&name) {
+                // With this flag `allocation` is the length of the file.
+                Ok(volume) => Ok(Some(volume.info_flags(sys::VIR_STORAGE_VOL_GET_PHYSICAL)?.allocation)),
+                Err(error) if is_gone(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    /// Deletes a volume; that it is not there is fine.
+    pub async fn delete_volume(&self, pool: &str, name: &str) -> Result<(), Error> {
+        let (pool, name) = (pool.to_owned(), name.to_owned());
+        self.call(format!("delete volume `{name}`"), move |connect| {
+            match connect.lookup_storage_pool_by_name(&pool)?.lookup_storage_vol_by_name(&name) {
+                Ok(volume) => volume.delete(0),
+                Err(_) => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// Sends the qcow2 file `path` into a new volume `name`, and says after each piece how many bytes have gone.
+    ///
+    /// A broken upload is deleted. One that was cut off with us shows by its length: see [`Connection::volume_length`].
+    pub async fn upload(
+        &self,
+        pool: &str,
+        name: &str,
+        path: &Path,
+        virtual_bytes: u64,
+        progress: impl Fn(u64) + Send + 'static,
+    ) -> Result<(), Error> {
+        let (pool, name, path) = (pool.to_owned(), name.to_owned(), path.to_owned());
+        self.blocking(move |connect| {
+            let failed = |error: virt::error::Error| Error::Call {
+                what: format!("send {} to pool `{pool}`", path.display()),
+                reason: error.message().to_owned(),
+            };
+            let read = |source| Error::Read { path: path.clone(), source };
+            let mut file = File::open(&path).map_err(read)?;
+            let length = file.metadata().map_err(read)?.len();
+            let pool_handle = connect.lookup_storage_pool_by_name(&pool).map_err(failed)?;
+            let volume = create_volume(&pool_handle, &xml::qcow2_volume(&name, virtual_bytes)).map_err(failed)?;
+            let sent = (|| {
+                let stream = Stream::new(connect, 0).map_err(failed)?;
+                volume.upload(&stream, 0, length, 0).map_err(failed)?;
+                let mut buffer = vec![0; UPLOAD_CHUNK];
+                let mut total = 0;
+                loop {
+                    let n = file.read(&mut buffer).map_err(read)?;
+                    if n == 0 {
+                        break;
+                    }
+                    let mut rest = &buffer[..n];
+                    while !rest.is_empty() {
+                        let n = stream.send(rest).map_err(failed)?;
+                        rest = &rest[n.max(0) as usize..];
+                    }
+                    total += n as u64;
+                    progress(total);
+                }
+                stream.finish().map_err(failed)
+            })();
+            if sent.is_err() {
+                let _ = volume.delete(0);
+            } else {
+                // The pool learns the real size of what has come.
+                refresh(&pool_handle);
+            }
+            sent
+        })
+        .await
+    }
+
+    /// Holds a domain where it is, without a processor, until it is powered off or started.
+    pub async fn suspend(&self, domain: &str) -> Result<(), Error> {
+        self.on_domain(domain, "suspend", |domain| domain.suspend().map(|_| ())).await
+    }
+
+    /// Powers a domain on, or lets a held one go on. One that runs already stays as it is.
+    pub async fn start(&self, domain: &str) -> Result<(), Error> {
+        self.on_domain(domain, "start", |domain| match domain_state(domain.state()?.0.to_raw()) {
+            DomainState::ShutOff | DomainState::Crashed => domain.create(),
+            DomainState::Paused => domain.resume().map(|_| ()),
+            DomainState::Running | DomainState::ShuttingDown | DomainState::Suspended => Ok(()),
+        })
+        .await
+    }
+
+    /// Asks a domain, by ACPI, to power off.
+    pub async fn shut_down(&self, domain: &str) -> Result<(), Error> {
+        self.on_domain(domain, "shut down", |domain| if domain.is_active()? { domain.shutdown() } else { Ok(()) }).await
+    }
+
+    /// Takes the power from a domain.
+    pub async fn force_off(&self, domain: &str) -> Result<(), Error> {
+        self.on_domain(domain, "force off", |domain| if domain.is_active()? { domain.destroy() } else { Ok(()) }).await
+    }
+
+    /// IPv4 addresses that the networks' DHCP servers, or else the host's ARP table, know of a domain.
+    pub async fn addresses(&self, domain: &str) -> Result<Vec<(AddressSource, Ipv4Addr)>, Error> {
+        self.on_domain(domain, "ask the addresses of", |domain| {
+            let mut found = Vec::new();
+            for (source, raw) in [
+                (AddressSource::Lease, sys::VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE),
+                (AddressSource::Arp, sys::VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP),
+            ] {
+                // A source that cannot answer for this domain is no reason not to ask the other.
+                for interface in domain.interface_addresses(raw, 0).unwrap_or_default() {
+                    found.extend(interface.addrs.iter().filter_map(|a| Some((source, a.addr.parse().ok()?))));
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// IPv4 addresses that the guest's agent reports. Takes a while when no agent answers.
+    pub async fn agent_addresses(&self, domain: &str) -> Result<Vec<Ipv4Addr>, Error> {
+        self.on_domain(domain, "ask the agent of", |domain| {
+            let interfaces = domain.interface_addresses(sys::VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT, 0)?;
+            let addresses = interfaces.iter().flat_map(|interface| &interface.addrs);
+            Ok(addresses.filter_map(|a| a.addr.parse().ok()).filter(|a: &Ipv4Addr| !a.is_loopback()).collect())
+        })
+        .await
+    }
+
+    async fn on_domain<T: Send + 'static>(
+        &self,
+        name: &str,
+        verb: &str,
+        f: impl FnOnce(&VirtDomain) -> Result<T, virt::error::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let owned = name.to_owned();
+        self.call(format!("{verb} domain `{name}`"), move |connect| f(&connect.lookup_domain_by_name(&owned)?)).await
+    }
+
+    /// Reads a domain's serial console until the domain ends or the reader is dropped.
+    ///
+    /// The stream has one reader: opening it takes it from another (`VIR_DOMAIN_CONSOLE_FORCE`).
+    pub async fn serial(&self, domain: &str) -> Result<Serial, Error> {
+        let name = domain.to_owned();
+        let stream = self
+            .call(format!("open the serial console of domain `{domain}`"), move |connect| {
+                let stream = Stream::new(connect, 0)?;
+                connect.lookup_domain_by_name(&name)?.open_console(None, &stream, sys::VIR_DOMAIN_CONSOLE_FORCE)?;
+                Ok(stream)
+            })
+            .await?;
+        let (sender, receiver) = mpsc::channel(64);
+        let reader = stream.clone();
+        std::thread::Builder::new()
+            .name(format!("serial-{domain}"))
+            .spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(n @ 1..) = reader.recv(&mut buffer) {
+                    if sender.blocking_send(buffer[..n as usize].to_vec()).is_err() {
+                        break;
+                    }
+                }
+            })
+            .expect("a thread can be started");
+        Ok(Serial { bytes: receiver, stream: Some(stream) })
+    }
+}
+
+/// Where an address was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressSource {
+    /// A DHCP lease of the network.
+    Lease,
+    /// The host's ARP table.
+    Arp,
+}
+
+/// A domain's serial console being read.
+pub struct Serial {
+    /// What the guest writes, in pieces.
+    pub bytes: mpsc::Receiver<Vec<u8>>,
+    stream: Option<Stream>,
+}
+
+impl Drop for Serial {
+    fn drop(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            // Ends the reader's blocking `recv`; a stream that has ended already says no, which is as good. Not here: an
+            // RPC may take a while, and this may be an async thread.
+            std::thread::spawn(move || {
+                let _ = stream.abort();
+            });
+        }
+    }
+}
+
+fn create_volume(pool: &StoragePool, xml: &str) -> Result<StorageVol, virt::error::Error> {
+    StorageVol::create_xml(pool, xml, 0)
+}
+
+/// Looks at the pool's folder anew. A pool in which a volume is being written right now refuses that; what it knows is good
+/// enough then.
+fn refresh(pool: &StoragePool) {
+    let _ = pool.refresh(0);
+}
+
+fn is_gone(error: &virt::error::Error) -> bool {
+    [ErrorNumber::NoDomain, ErrorNumber::NoNetwork, ErrorNumber::NoStoragePool, ErrorNumber::NoStorageVolume]
+        .iter()
+        .any(|gone| error.code() == (*gone).into())
+}
+
+fn domain_state(raw: sys::virDomainState) -> DomainState {
+    match domain::DomainStateEnum::from_raw(raw) {
+        virt::enumutil::Enum::Known(state) => match state {
+            domain::DomainState::Running | domain::DomainState::Blocked | domain::DomainState::NoState => DomainState::Running,
+            domain::DomainState::Paused => DomainState::Paused,
+            domain::DomainState::Shutdown => DomainState::ShuttingDown,
+            domain::DomainState::Shutoff => DomainState::ShutOff,
+            domain::DomainState::Crashed => DomainState::Crashed,
+            domain::DomainState::PMSuspended => DomainState::Suspended,
+        },
+        virt::enumutil::Enum::Unknown(_) => DomainState::Running,
+    }
+}

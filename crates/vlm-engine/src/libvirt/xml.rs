@@ -1,0 +1,134 @@
+//! libvirt's XML: facts out of it, and the two small documents we write. Nothing else in the product touches XML.
+
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
+
+use ipnet::Ipv4Net;
+use roxmltree::{Document, Node};
+use vlm_lab::render::UefiFirmware;
+
+use super::Network;
+
+/// What a host's capabilities say of x86-64 guests. See <https://libvirt.org/formatcaps.html>.
+pub struct Capabilities {
+    /// Whether `<domain type='kvm'>` is listed.
+    pub kvm: bool,
+    /// The emulator's path.
+    pub emulator: Option<PathBuf>,
+    /// The group id that QEMU runs with.
+    pub emulators_group: Option<u32>,
+}
+
+impl Capabilities {
+    /// Reads `<capabilities>`. What is missing is taken as not there.
+    pub fn of(text: &str) -> Capabilities {
+        let mut capabilities = Capabilities { kvm: false, emulator: None, emulators_group: None };
+        let Ok(document) = Document::parse(text) else { return capabilities };
+        // <secmodel><model>dac</model><baselabel type='kvm'>+64055:+994</baselabel></secmodel>
+        let mut models = document.descendants().filter(|node| node.has_tag_name("secmodel"));
+        capabilities.emulators_group = models
+            .find(|model| child_text(*model, "model").as_deref() == Some("dac"))
+            .and_then(|dac| child_text(dac, "baselabel")?.split_once(":+")?.1.parse().ok());
+        for arch in document.descendants().filter(|node| node.has_tag_name("arch") && node.attribute("name") == Some("x86_64"))
+        {
+            capabilities.kvm |= children(arch, "domain").any(|domain| domain.attribute("type") == Some("kvm"));
+            if capabilities.emulator.is_none() {
+                capabilities.emulator = child_text(arch, "emulator").map(PathBuf::from);
+            }
+        }
+        capabilities
+    }
+}
+
+/// The UEFI firmware without secure boot that `<domainCapabilities>` offers. See <https://libvirt.org/formatdomaincaps.html>.
+pub fn uefi_firmware(text: &str) -> Option<UefiFirmware> {
+    let document = Document::parse(text).ok()?;
+    let loader =
+        document.descendants().find(|node| node.has_tag_name("loader") && node.attribute("supported") == Some("yes"))?;
+    let code = children(loader, "value").filter_map(|value| value.text()).find(|path| {
+        let path = path.to_ascii_lowercase();
+        path.contains("code")
+            && !["secboot", "secure", ".ms.", "snakeoil", "aavmf", "ovmf32"].iter().any(|not| path.contains(not))
+    })?;
+    // Distributions name the two halves alike: OVMF_CODE_4M.fd and OVMF_VARS_4M.fd.
+    let nvram_template = code.replace("CODE", "VARS").replace("code", "vars");
+    Some(UefiFirmware { code: code.into(), nvram_template: nvram_template.into() })
+}
+
+/// A network's name, bridge and subnets. See <https://libvirt.org/formatnetwork.html>.
+pub fn network(text: &str) -> Network {
+    let mut network = Network { name: String::new(), bridge: None, subnets: Vec::new() };
+    let Ok(document) = Document::parse(text) else { return network };
+    let root = document.root_element();
+    network.name = child_text(root, "name").unwrap_or_default();
+    network.bridge = children(root, "bridge").find_map(|bridge| bridge.attribute("name")).map(str::to_owned);
+    network.subnets = children(root, "ip").filter_map(subnet).collect();
+    network
+}
+
+fn subnet(ip: Node<'_, '_>) -> Option<Ipv4Net> {
+    let address: Ipv4Addr = ip.attribute("address")?.parse().ok()?;
+    let subnet = match (ip.attribute("prefix"), ip.attribute("netmask")) {
+        (Some(prefix), _) => Ipv4Net::new(address, prefix.parse().ok()?).ok()?,
+        (None, Some(netmask)) => Ipv4Net::with_netmask(address, netmask.parse().ok()?).ok()?,
+        (None, None) => return None,
+    };
+    Some(subnet.trunc())
+}
+
+/// A pool's directory.
+pub fn pool_path(text: &str) -> PathBuf {
+    let document = Document::parse(text).ok();
+    let path = document.as_ref().and_then(|document| document.descendants().find(|node| node.has_tag_name("path")));
+    path.and_then(|path| path.text()).unwrap_or_default().into()
+}
+
+/// A directory pool. See <https://libvirt.org/formatstorage.html>.
+///
+/// Only root and the group that QEMU runs with get into the folder: the seeds in it hold guests' host keys, and libvirt makes
+/// volumes readable by everybody who gets there.
+pub fn directory_pool(name: &str, path: &Path, emulators_group: Option<u32>) -> String {
+    let permissions = emulators_group.map_or(String::new(), |group| {
+        format!("<permissions><mode>0710</mode><owner>0</owner><group>{group}</group></permissions>")
+    });
+    format!(
+        "<pool type='dir'><name>{}</name><target><path>{}</path>{permissions}</target></pool>",
+        escape(name),
+        escape(&path.to_string_lossy())
+    )
+}
+
+/// A qcow2 volume, grown as it is written.
+pub fn qcow2_volume(name: &str, capacity_bytes: u64) -> String {
+    format!(
+        "<volume><name>{}</name><capacity unit='bytes'>{capacity_bytes}</capacity><allocation unit='bytes'>0</allocation>\
+         <target><format type='qcow2'/></target></volume>",
+        escape(name)
+    )
+}
+
+/// Serial log, disks and whatever else a definition names are not ours to parse twice: only what is asked for is here.
+fn children<'a, 'input>(node: Node<'a, 'input>, tag: &'static str) -> impl Iterator<Item = Node<'a, 'input>> {
+    node.children().filter(move |child| child.has_tag_name(tag))
+}
+
+fn child_text(node: Node<'_, '_>, tag: &'static str) -> Option<String> {
+    children(node, tag).find_map(|child| child.text()).map(str::to_owned)
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\'' => escaped.push_str("&apos;"),
+            '"' => escaped.push_str("&quot;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,231 @@
+//! Published ports: this computer's loopback ports that lead into a lab's machines.
+//!
+//! They outlive the run that made them, so a small process of its own keeps them: `vlm keep LAB`. A file lock says that it lives
+//! and who it is; `stop` and `destroy` end it, and it ends by itself when the lab's folder is gone.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Write as _},
+    net::{Ipv4Addr, SocketAddr},
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::{
+    fs::FlockOperation,
+    process::{Pid, Signal},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::{Engine, labs, process, store, terraform::create_private_dir};
+
+/// How long a keeper may take to be ready, and to end.
+const LIMIT: Duration = Duration::from_secs(10);
+/// How often a keeper looks whether its lab is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// What a keeper prints when all its ports are open.
+const READY: &str = "ready";
+
+/// Why ports could not be published.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The lab.
+    #[error(transparent)]
+    Labs(#[from] Box<labs::Error>),
+    /// The keeper could not be started.
+    #[error(transparent)]
+    Process(#[from] process::Error),
+    /// A port is taken.
+    #[error("port {port} of this computer cannot be opened: {source}")]
+    Port {
+        /// The port.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file.
+    #[error("could not use {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The program that keeps ports is not where the engine looks for it.
+    #[error("published ports need the program `vlm` beside this one or on PATH")]
+    NoKeeper,
+    /// The keeper ended instead of being ready.
+    #[error("the ports could not be published: {0}")]
+    Keeper(String),
+}
+
+/// What can be asked of published ports.
+pub struct Ports<'a> {
+    pub(crate) engine: &'a Engine,
+}
+
+impl Ports<'_> {
+    /// Where each published port of a lab leads: this computer's port -> the guest's address and port.
+    pub fn of(&self, lab: &str) -> Result<BTreeMap<u16, SocketAddr>, Error> {
+        let (row, design) = self.engine.labs().read(lab).map_err(Box::new)?;
+        let rows = self.engine.store().machines(row.id)?;
+        let known = |name: &str| rows.iter().find(|row| row.name == name)?.address.as_deref()?.parse::<Ipv4Addr>().ok();
+        let machines = design.machines();
+        let ports = machines.iter().filter_map(|machine| Some((known(&machine.name).or(machine.address())?, &machine.ports)));
+        Ok(ports
+            .flat_map(|(address, ports)| ports.iter().map(move |(ours, guests)| (*ours, (address, *guests).into())))
+            .collect())
+    }
+
+    /// Refuses ports that something else on this computer has. Those that the lab's own keeper holds are fine.
+    pub fn check(&self, lab: &str, ports: impl IntoIterator<Item = u16>) -> Result<(), Error> {
+        let ours = if self.keeper(lab)?.is_some() { self.of(lab)? } else { BTreeMap::new() };
+        for port in ports.into_iter().filter(|port| !ours.contains_key(port)) {
+            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| Error::Port { port, source })?;
+        }
+        Ok(())
+    }
+
+    /// Whether the ports that are open are those that the lab says.
+    pub fn are_open(&self, lab: &str) -> Result<bool, Error> {
+        let wanted = self.of(lab)?;
+        if self.keeper(lab)?.is_none() {
+            return Ok(wanted.is_empty());
+        }
+        let path = self.lock_path(lab);
+        let text = fs::read_to_string(&path).map_err(|source| Error::Io { path, source })?;
+        Ok(text.split_once('\n').is_some_and(|(_, open)| open == describe(&wanted)))
+    }
+
+    /// Opens the lab's ports anew, in a process of their own that goes on when this one ends.
+    pub async fn open(&self, lab: &str) -> Result<(), Error> {
+        self.close(lab).await?;
+        if self.of(lab)?.is_empty() {
+            return Ok(());
+        }
+        let keeper = keeper_program().ok_or(Error::NoKeeper)?;
+        let line = process::spawn_detached(&keeper, &["keep", lab], LIMIT).await?;
+        if line.trim() == READY { Ok(()) } else { Err(Error::Keeper(line.trim().to_owned())) }
+    }
+
+    /// Closes the lab's ports.
+    pub async fn close(&self, lab: &str) -> Result<(), Error> {
+        let begun = tokio::time::Instant::now();
+        while let Some(keeper) = self.keeper(lab)? {
+            let signal = if begun.elapsed() < LIMIT { Signal::TERM } else { Signal::KILL };
+            let _ = rustix::process::kill_process(keeper, signal); // it may have ended in this moment
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// Keeps the lab's ports until SIGTERM, or until the lab is gone. `said` gets one line: ready, or why not.
+    pub async fn keep(&self, lab: &str, said: impl Fn(&str)) -> Result<(), Error> {
+        let result = self.listen(lab).await;
+        let (listeners, _lock) = match result {
+            Ok(listening) => listening,
+            Err(error) => {
+                said(&error.to_string());
+                return Err(error);
+            }
+        };
+        said(READY);
+        let mut work = tokio::task::JoinSet::new();
+        for (listener, to) in listeners {
+            work.spawn(async move {
+                while let Ok((client, _)) = listener.accept().await {
+                    tokio::spawn(lead(client, to));
+                }
+            });
+        }
+        let dir = self.engine.dirs().lab(lab);
+        let mut terminate = signal(SignalKind::terminate()).map_err(|source| Error::Io { path: dir.clone(), source })?;
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = look.tick() => if !dir.is_dir() { return Ok(()) },
+            }
+        }
+    }
+
+    async fn listen(&self, lab: &str) -> Result<(Vec<(TcpListener, SocketAddr)>, File), Error> {
+        let path = self.lock_path(lab);
+        let io = |source| Error::Io { path: path.clone(), source };
+        let mut lock = open_lock(&path).map_err(io)?;
+        // Somebody may be looking in this moment whether it is held.
+        let mut tries = 0;
+        while let Err(error) = rustix::fs::flock(lock.as_fd(), FlockOperation::NonBlockingLockExclusive) {
+            tries += 1;
+            if tries > 50 {
+                return Err(io(error.into()));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let ports = self.of(lab)?;
+        lock.set_len(0).and_then(|()| write!(lock, "{}\n{}", std::process::id(), describe(&ports))).map_err(io)?;
+        let mut listeners = Vec::new();
+        for (port, to) in ports {
+            let listener =
+                TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| Error::Port { port, source })?;
+            listeners.push((listener, to));
+        }
+        Ok((listeners, lock))
+    }
+
+    fn lock_path(&self, lab: &str) -> PathBuf {
+        self.engine.dirs().data.join("locks").join(format!("{lab}.ports.lock"))
+    }
+
+    /// The process that keeps the lab's ports, if one does: only a held lock makes the number in the file true.
+    fn keeper(&self, lab: &str) -> Result<Option<Pid>, Error> {
+        let path = self.lock_path(lab);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let io = |source| Error::Io { path: path.clone(), source };
+        let lock = open_lock(&path).map_err(io)?;
+        // Shared, so that two who look do not take each other for the keeper.
+        if rustix::fs::flock(lock.as_fd(), FlockOperation::NonBlockingLockShared).is_ok() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).map_err(io)?;
+        Ok(text.lines().next().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw))
+    }
+}
+
+/// The ports as the lock file lists them: a line each.
+fn describe(ports: &BTreeMap<u16, SocketAddr>) -> String {
+    ports.iter().map(|(port, to)| format!("{port} {to}\n")).collect()
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    create_private_dir(path.parent().expect("a lock lies in a folder"))?;
+    File::options().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+async fn lead(mut client: TcpStream, to: SocketAddr) {
+    // A guest that does not listen yet: the client sees its connection closed, as it would there.
+    if let Ok(mut guest) = TcpStream::connect(to).await {
+        let _ = tokio::io::copy_bidirectional(&mut client, &mut guest).await;
+    }
+}
+
+/// `vlm`: this very program, or the one beside it, or the one on PATH.
+fn keeper_program() -> Option<PathBuf> {
+    let ours = std::env::current_exe().ok()?;
+    if ours.file_name().is_some_and(|name| name == "vlm") {
+        return Some(ours);
+    }
+    Some(ours.with_file_name("vlm"))
+        .filter(|path| path.is_file())
+        .or_else(|| crate::terraform::find_program(&["vlm"], Path::new("/usr/bin")))
+}

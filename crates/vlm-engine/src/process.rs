@@ -1,0 +1,235 @@
+//! Programs that we run: Terraform, Ansible, qemu-img.
+//!
+//! What must stay true: a child sees an environment that we made, never the caller's; its files are private to the user
+//! (umask 077); cancelling interrupts its whole process group, waits, and only then kills; and it dies with us.
+
+#![allow(unsafe_code)] // two `pre_exec`s, below
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio_util::sync::CancellationToken;
+
+/// How long an interrupted program may take to end by itself before it is killed.
+const GRACE: Duration = Duration::from_secs(30);
+/// How much of the end of standard error is kept for a failure's evidence, in bytes.
+const STDERR_TAIL: usize = 8 * 1024;
+
+/// A program, its arguments and the world it sees.
+#[derive(Debug, Clone)]
+pub struct Program {
+    path: PathBuf,
+    args: Vec<OsString>,
+    dir: PathBuf,
+    env: Vec<(OsString, OsString)>,
+}
+
+/// A line that a program printed.
+#[derive(Debug)]
+pub enum Line {
+    /// On standard output.
+    Out(String),
+    /// On standard error.
+    Err(String),
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// Whether we interrupted it.
+    pub cancelled: bool,
+    /// The end of its standard error.
+    pub stderr: String,
+}
+
+/// Why a program could not be run to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The program could not be started.
+    #[error("could not start {}", path.display())]
+    Spawn {
+        /// The program.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Its output could not be read, or its end not awaited.
+    #[error("lost track of {}", path.display())]
+    Lost {
+        /// The program.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Program {
+    /// `path`, to be run in `dir`, with a minimal environment: PATH, HOME, the user's temporary folder, a UTF-8 locale.
+    pub fn new(path: impl Into<PathBuf>, dir: impl Into<PathBuf>) -> Program {
+        let env = ["PATH", "HOME", "USER", "TMPDIR", "XDG_RUNTIME_DIR"]
+            .iter()
+            .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
+            .chain([("LC_ALL".into(), "C.UTF-8".into())])
+            .collect();
+        Program { path: path.into(), args: Vec::new(), dir: dir.into(), env }
+    }
+
+    /// Adds arguments.
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Program {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable of the environment.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Program {
+        self.env.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// The program's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs the program, handing over each line as it comes, until it ends or `cancel` makes it end.
+    pub async fn run(self, cancel: &CancellationToken, mut on_line: impl FnMut(Line)) -> Result<Ended, Error> {
+        let lost = |source| Error::Lost { path: self.path.clone(), source };
+        let mut command = tokio::process::Command::new(&self.path);
+        command
+            .args(&self.args)
+            .current_dir(&self.dir)
+            .env_clear()
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        // SAFETY: between fork and exec only two system calls are made, which neither allocate nor take locks.
+        unsafe {
+            command.pre_exec(|| {
+                rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+                rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+                Ok(())
+            });
+        }
+        let mut child = command.spawn().map_err(|source| Error::Spawn { path: self.path.clone(), source })?;
+        let group = child.id().and_then(|id| Pid::from_raw(id as i32));
+        let mut out = Lines::new(child.stdout.take().expect("stdout is piped"));
+        let mut err = Lines::new(child.stderr.take().expect("stderr is piped"));
+        let (mut out_open, mut err_open, mut cancelled) = (true, true, false);
+        let mut stderr = String::new();
+        let kill_at = tokio::time::sleep(Duration::MAX);
+        tokio::pin!(kill_at);
+
+        while out_open || err_open {
+            tokio::select! {
+                line = out.next(), if out_open => match line.map_err(lost)? {
+                    Some(line) => on_line(Line::Out(line)),
+                    None => out_open = false,
+                },
+                line = err.next(), if err_open => match line.map_err(lost)? {
+                    Some(line) => {
+                        push_tail(&mut stderr, &line);
+                        on_line(Line::Err(line));
+                    }
+                    None => err_open = false,
+                },
+                () = cancel.cancelled(), if !cancelled => {
+                    cancelled = true;
+                    signal(group, Signal::INT);
+                    kill_at.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                }
+                () = &mut kill_at, if cancelled => {
+                    signal(group, Signal::KILL);
+                    break;
+                }
+            }
+        }
+        let status = child.wait().await.map_err(lost)?;
+        Ok(Ended { status, cancelled, stderr })
+    }
+
+    /// Runs the program and returns its whole standard output.
+    pub async fn capture(self, cancel: &CancellationToken) -> Result<(Ended, String), Error> {
+        let mut text = String::new();
+        let ended = self
+            .run(cancel, |line| {
+                if let Line::Out(line) = line {
+                    text.push_str(&line);
+                    text.push('\n');
+                }
+            })
+            .await?;
+        Ok((ended, text))
+    }
+}
+
+/// Starts a program that outlives us, with our own environment, in a session of its own, and returns the first line it prints
+/// within `limit`; an empty one when it ended or said nothing.
+pub async fn spawn_detached(path: &Path, args: &[&str], limit: Duration) -> Result<String, Error> {
+    let mut command = tokio::process::Command::new(path);
+    command.args(args).current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // SAFETY: between fork and exec only one system call is made, which neither allocates nor takes locks.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            Ok(())
+        });
+    }
+    let mut child = command.spawn().map_err(|source| Error::Spawn { path: path.to_owned(), source })?;
+    let mut out = Lines::new(child.stdout.take().expect("stdout is piped"));
+    let line = tokio::time::timeout(limit, out.next()).await.unwrap_or(Ok(None));
+    Ok(line.map_err(|source| Error::Lost { path: path.to_owned(), source })?.unwrap_or_default())
+}
+
+/// Lines of a stream. What has come of an unfinished line stays in `partial`, so waiting for it can be given up and begun again.
+struct Lines<R> {
+    reader: BufReader<R>,
+    partial: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    fn new(reader: R) -> Lines<R> {
+        Lines { reader: BufReader::with_capacity(64 * 1024, reader), partial: Vec::new() }
+    }
+
+    /// The next line without its end; bytes that are no UTF-8 are replaced.
+    async fn next(&mut self) -> io::Result<Option<String>> {
+        self.reader.read_until(b'\n', &mut self.partial).await?;
+        let mut line = std::mem::take(&mut self.partial);
+        if line.is_empty() {
+            return Ok(None);
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        Ok(Some(String::from_utf8_lossy(&line).into_owned()))
+    }
+}
+
+fn push_tail(tail: &mut String, line: &str) {
+    tail.push_str(line);
+    tail.push('\n');
+    if tail.len() > STDERR_TAIL {
+        let cut = tail.len() - STDERR_TAIL;
+        let cut = (cut..tail.len()).find(|i| tail.is_char_boundary(*i)).unwrap_or(0);
+        tail.drain(..cut);
+    }
+}
+
+fn signal(group: Option<Pid>, signal: Signal) {
+    if let Some(group) = group {
+        // The group may have ended in this moment: that is what we wanted.
+        let _ = rustix::process::kill_process_group(group, signal);
+    }
+}

@@ -1,0 +1,70 @@
+//! Settings of the user, in `settings.toml`. All have defaults; unknown ones are refused by name, so that a slip is seen.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+/// The settings.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// terraform or tofu, where it is not on PATH.
+    pub terraform: Option<PathBuf>,
+    /// ansible-playbook, where ours is not wanted.
+    pub ansible_playbook: Option<PathBuf>,
+    /// Name of the storage pool on hosts; `vlm` unless said otherwise.
+    pub pool: Option<String>,
+    /// Folder of that pool on hosts, if it must be made; `/var/lib/libvirt/images/vlm` unless said otherwise.
+    pub pool_path: Option<PathBuf>,
+    /// How many machines may be coming up at once.
+    pub starts_at_once: Option<usize>,
+    /// How long a machine may take to be ready, in seconds.
+    pub ready_limit_s: Option<u64>,
+}
+
+/// Why the settings could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file.
+    #[error("could not read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Its text.
+    #[error("{} is not right: {message}", path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        message: String,
+    },
+}
+
+impl Settings {
+    /// Reads the file; none means defaults.
+    pub fn read(path: &Path) -> Result<Settings, Error> {
+        match fs::read_to_string(path) {
+            Ok(text) => {
+                toml::from_str(&text).map_err(|error| Error::Text { path: path.to_owned(), message: error.to_string() })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Settings::default()),
+            Err(source) => Err(Error::Read { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Name of the storage pool.
+    pub fn pool(&self) -> &str {
+        self.pool.as_deref().unwrap_or("vlm")
+    }
+
+    /// Folder of the storage pool.
+    pub fn pool_path(&self) -> &Path {
+        self.pool_path.as_deref().unwrap_or(Path::new("/var/lib/libvirt/images/vlm"))
+    }
+}

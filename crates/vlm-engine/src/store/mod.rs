@@ -1,0 +1,628 @@
+//! What we remember: SQLite in the data directory, in WAL mode so that `vlm` and the application share it.
+//!
+//! All SQL of the product is in this module. Times are milliseconds since 1970 (UTC).
+
+mod schema;
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    journal::{StepRecord, StepState},
+    runs::{RunEvent, RunId, RunKind, RunStatus, RunSummary},
+};
+
+/// Why the store could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite said no.
+    #[error("the database could not be used")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The database was written by a newer build.
+    #[error("the database is of version {found}, this build knows {known}: use a newer vlm")]
+    TooNew {
+        /// The database's version.
+        found: u32,
+        /// The newest version this build knows.
+        known: u32,
+    },
+    /// Somebody saved the lab since the caller read it.
+    #[error("lab `{lab}` was saved by somebody else meanwhile (revision {found}, not {expected})")]
+    Conflict {
+        /// The lab.
+        lab: String,
+        /// The revision the caller started from.
+        expected: u32,
+        /// The revision in the store.
+        found: u32,
+    },
+}
+
+/// A stored lab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabRow {
+    /// Row id.
+    pub id: i64,
+    /// Its name, unique.
+    pub name: String,
+    /// Counts up with every save.
+    pub revision: u32,
+    /// The lab file, as its author wrote it.
+    pub document: String,
+    /// The folder that the lab file lies in.
+    pub dir: String,
+    /// What the last run left.
+    pub state: LabState,
+    /// When it was last saved.
+    pub updated_at_ms: i64,
+}
+
+/// What the last run left of a lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub enum LabState {
+    /// Only designed: nothing of it is on a host.
+    Designed,
+    /// Deployed as designed when it was deployed.
+    Deployed,
+    /// A run is at work, or was cut off.
+    Changing,
+    /// A run failed or was cancelled: something may be on the host.
+    Incomplete,
+    /// Deployed, and its machines were shut down by `stop`.
+    Stopped,
+}
+
+impl LabState {
+    /// The word in the database and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LabState::Designed => "designed",
+            LabState::Deployed => "deployed",
+            LabState::Changing => "changing",
+            LabState::Incomplete => "incomplete",
+            LabState::Stopped => "stopped",
+        }
+    }
+
+    fn from_text(text: &str) -> LabState {
+        match text {
+            "designed" => LabState::Designed,
+            "deployed" => LabState::Deployed,
+            "changing" => LabState::Changing,
+            "stopped" => LabState::Stopped,
+            _ => LabState::Incomplete,
+        }
+    }
+}
+
+/// A lab in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct LabSummary {
+    /// Its name.
+    pub name: String,
+    /// What the last run left.
+    pub state: LabState,
+    /// Number of machines.
+    pub machines: u32,
+    /// Host, or hosts separated by commas.
+    pub hosts: String,
+    /// Revision of the design.
+    pub revision: u32,
+    /// When it was last saved, RFC 3339 in UTC.
+    pub updated: String,
+}
+
+/// What we know of a deployed machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineRow {
+    /// Host name.
+    pub name: String,
+    /// Host it is placed on.
+    pub host: String,
+    /// Address we reach it at, if any.
+    pub address: Option<String>,
+    /// Fingerprint of the configuration that was last applied successfully.
+    pub configured: Option<String>,
+}
+
+/// An image in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageRow {
+    /// Its name in lab files.
+    pub name: String,
+    /// SHA-256 of the qcow2 file, in hex.
+    pub digest: String,
+    /// Where it came from: a path, or `recipe NAME`.
+    pub source: String,
+    /// Size of the disk it holds, in bytes.
+    pub virtual_bytes: i64,
+    /// Size of the file, in bytes.
+    pub file_bytes: i64,
+    /// When it was added.
+    pub added_at_ms: i64,
+}
+
+/// A line of the audit: who changed what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct AuditRow {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// The user's name on this computer.
+    pub who: String,
+    /// What was done: `save_lab`, `deploy`, `destroy`, `add_image` …
+    pub action: String,
+    /// To what.
+    pub object: String,
+    /// More, in words.
+    pub detail: String,
+}
+
+/// The database. Cheap to clone; one connection behind a lock.
+#[derive(Clone)]
+pub struct Store {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Store {
+    /// Opens (and creates or migrates) the database at `path`.
+    pub fn open(path: &Path) -> Result<Store, Error> {
+        use std::os::unix::fs::OpenOptionsExt;
+        // SQLite gives its journals the mode of the database. If this fails, opening says why.
+        let _ = std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+        Self::prepare(Connection::open(path)?)
+    }
+
+    /// A database that ends with the process, for tests.
+    pub fn in_memory() -> Result<Store, Error> {
+        Self::prepare(Connection::open_in_memory()?)
+    }
+
+    fn prepare(mut connection: Connection) -> Result<Store, Error> {
+        // Another process may hold the lock for a moment; a busy database is not an error.
+        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        schema::migrate(&mut connection)?;
+        Ok(Store { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
+        f(&mut self.connection.lock().expect("no panic while the database is locked"))
+    }
+
+    // --- labs -------------------------------------------------------------------------------------------------------
+
+    /// Saves a lab's document. With `expected`, only when that is still its revision. Returns the new revision; an
+    /// unchanged document keeps its revision.
+    pub fn save_lab(&self, lab: &LabToSave<'_>, expected: Option<u32>) -> Result<u32, Error> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let found: Option<(i64, u32, String, String)> = tx
+                .query_row("SELECT id, revision, document, dir FROM labs WHERE name = ?1", [lab.name], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })
+                .optional()?;
+            if let (Some(expected), Some((_, found, ..))) = (expected, &found)
+                && expected != *found
+            {
+                return Err(Error::Conflict { lab: lab.name.into(), expected, found: *found });
+            }
+            if let Some((_, revision, document, dir)) = &found
+                && document == lab.document
+                && dir == lab.dir
+            {
+                return Ok(*revision);
+            }
+            let now = now_ms();
+            let (id, revision) = match found {
+                Some((id, revision, ..)) => {
+                    tx.execute(
+                        "UPDATE labs SET revision = ?2, document = ?3, dir = ?4, machine_count = ?5, hosts = ?6, updated_at = ?7 WHERE id = ?1",
+                        params![id, revision + 1, lab.document, lab.dir, lab.machine_count, lab.hosts, now],
+                    )?;
+                    (id, revision + 1)
+                }
+                None => {
+                    tx.execute(
+                        "INSERT INTO labs (name, revision, document, dir, machine_count, hosts, state, created_at, updated_at) \
+                         VALUES (?1, 1, ?2, ?3, ?4, ?5, 'designed', ?6, ?6)",
+                        params![lab.name, lab.document, lab.dir, lab.machine_count, lab.hosts, now],
+                    )?;
+                    (tx.last_insert_rowid(), 1)
+                }
+            };
+            tx.execute(
+                "INSERT INTO lab_revisions (lab_id, revision, document, saved_at) VALUES (?1, ?2, ?3, ?4)",
+                params![id, revision, lab.document, now],
+            )?;
+            audit(&tx, "save_lab", lab.name, &format!("revision {revision}"))?;
+            tx.commit()?;
+            Ok(revision)
+        })
+    }
+
+    /// The lab of that name.
+    pub fn lab(&self, name: &str) -> Result<Option<LabRow>, Error> {
+        self.with(|connection| {
+            Ok(connection
+                .query_row(
+                    "SELECT id, name, revision, document, dir, state, updated_at FROM labs WHERE name = ?1",
+                    [name],
+                    lab_row,
+                )
+                .optional()?)
+        })
+    }
+
+    /// All labs, by name.
+    pub fn labs(&self) -> Result<Vec<LabSummary>, Error> {
+        self.with(|connection| {
+            let mut statement =
+                connection.prepare("SELECT name, state, machine_count, hosts, revision, updated_at FROM labs ORDER BY name")?;
+            let rows = statement.query_map([], |row| {
+                Ok(LabSummary {
+                    name: row.get(0)?,
+                    state: LabState::from_text(row.get_ref(1)?.as_str()?),
+                    machines: row.get(2)?,
+                    hosts: row.get(3)?,
+                    revision: row.get(4)?,
+                    updated: rfc3339(row.get(5)?),
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Notes what a run left of a lab.
+    pub fn set_lab_state(&self, name: &str, state: LabState) -> Result<(), Error> {
+        self.with(|connection| {
+            connection.execute("UPDATE labs SET state = ?2 WHERE name = ?1", params![name, state.as_str()])?;
+            Ok(())
+        })
+    }
+
+    /// Forgets a lab's design and history.
+    pub fn remove_lab(&self, name: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            tx.execute("DELETE FROM labs WHERE name = ?1", [name])?;
+            audit(&tx, "remove_lab", name, "")?;
+            Ok(tx.commit()?)
+        })
+    }
+
+    // --- machines ---------------------------------------------------------------------------------------------------
+
+    /// The machines of a lab that a run has made, by name.
+    pub fn machines(&self, lab_id: i64) -> Result<Vec<MachineRow>, Error> {
+        self.with(|connection| {
+            let mut statement =
+                connection.prepare("SELECT name, host, address, configured FROM machines WHERE lab_id = ?1 ORDER BY name")?;
+            let rows = statement.query_map([lab_id], |row| {
+                Ok(MachineRow { name: row.get(0)?, host: row.get(1)?, address: row.get(2)?, configured: row.get(3)? })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Notes a machine as made or changed.
+    pub fn save_machine(&self, lab_id: i64, machine: &MachineRow) -> Result<(), Error> {
+        self.with(|connection| {
+            connection.execute(
+                "INSERT INTO machines (lab_id, name, host, address, configured, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                 ON CONFLICT (lab_id, name) DO UPDATE SET host = excluded.host, address = excluded.address, \
+                 configured = excluded.configured, updated_at = excluded.updated_at",
+                params![lab_id, machine.name, machine.host, machine.address, machine.configured, now_ms()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Forgets machines of a lab: all, or all but `keep`.
+    pub fn keep_machines(&self, lab_id: i64, keep: &[&str]) -> Result<(), Error> {
+        self.with(|connection| {
+            let keep = serde_json::to_string(keep).expect("texts serialise");
+            connection.execute(
+                "DELETE FROM machines WHERE lab_id = ?1 AND name NOT IN (SELECT value FROM json_each(?2))",
+                params![lab_id, keep],
+            )?;
+            Ok(())
+        })
+    }
+
+    // --- runs -------------------------------------------------------------------------------------------------------
+
+    /// Begins a run; its process id tells later readers whether it is still at work.
+    pub fn begin_run(&self, lab: &str, kind: RunKind, revision: u32) -> Result<RunId, Error> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            tx.execute(
+                "INSERT INTO runs (lab, kind, status, revision, pid, started_at) VALUES (?1, ?2, 'running', ?3, ?4, ?5)",
+                params![lab, kind.as_str(), revision, std::process::id(), now_ms()],
+            )?;
+            let id = RunId(tx.last_insert_rowid() as u32);
+            audit(&tx, kind.as_str(), lab, &format!("run {id}"))?;
+            tx.commit()?;
+            Ok(id)
+        })
+    }
+
+    /// Notes how a run ended, with a sentence.
+    pub fn end_run(&self, run: RunId, status: RunStatus, sentence: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            tx.execute(
+                "UPDATE runs SET status = ?2, sentence = ?3, ended_at = ?4 WHERE id = ?1",
+                params![run.0, status.as_str(), sentence, now_ms()],
+            )?;
+            audit(&tx, status.as_str(), &format!("run {run}"), sentence)?;
+            Ok(tx.commit()?)
+        })
+    }
+
+    /// The newest runs of a lab, newest first.
+    pub fn runs(&self, lab: &str, limit: u32) -> Result<Vec<RunSummary>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT id, kind, status, sentence, started_at, ended_at, revision, pid FROM runs WHERE lab = ?1 ORDER BY id DESC LIMIT ?2",
+            )?;
+            let rows = statement.query_map(params![lab, limit], run_summary)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// One run.
+    pub fn run(&self, run: RunId) -> Result<Option<RunSummary>, Error> {
+        self.with(|connection| {
+            Ok(connection
+                .query_row(
+                    "SELECT id, kind, status, sentence, started_at, ended_at, revision, pid FROM runs WHERE id = ?1",
+                    [run.0],
+                    run_summary,
+                )
+                .optional()?)
+        })
+    }
+
+    /// Stores events of runs, in one transaction.
+    pub fn append_events<'a>(&self, events: impl IntoIterator<Item = &'a RunEvent>) -> Result<(), Error> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            {
+                let mut statement =
+                    tx.prepare_cached("INSERT INTO run_events (run_id, seq, at, machine, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+                for event in events {
+                    let body = serde_json::to_string(&event.body).expect("events serialise");
+                    statement.execute(params![event.run.0, event.seq, event.at_ms, event.machine, body])?;
+                }
+            }
+            Ok(tx.commit()?)
+        })
+    }
+
+    /// The events of a run from `seq` on, at most `limit`.
+    pub fn events(&self, run: RunId, from_seq: u32, limit: u32) -> Result<Vec<RunEvent>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT seq, at, machine, body FROM run_events WHERE run_id = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
+            )?;
+            let rows = statement.query_map(params![run.0, from_seq, limit], |row| {
+                let body: String = row.get(3)?;
+                Ok(RunEvent {
+                    run,
+                    seq: row.get(0)?,
+                    at_ms: row.get(1)?,
+                    machine: row.get(2)?,
+                    body: serde_json::from_str(&body).map_err(|source| {
+                        rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, Box::new(source))
+                    })?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    // --- journal ----------------------------------------------------------------------------------------------------
+
+    /// Notes that a step begins or has ended. Durable when it returns: this is what a resumed run trusts.
+    pub fn journal(&self, run: RunId, step: &str, state: StepState) -> Result<(), Error> {
+        self.with(|connection| {
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            let done = connection.execute(
+                "INSERT INTO journal (run_id, step, state, at) VALUES (?1, ?2, ?3, ?4)",
+                params![run.0, step, state.as_str(), now_ms()],
+            );
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            done?;
+            Ok(())
+        })
+    }
+
+    /// The journal of a run, oldest first.
+    pub fn journal_of(&self, run: RunId) -> Result<Vec<StepRecord>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare("SELECT step, state, at FROM journal WHERE run_id = ?1 ORDER BY id")?;
+            let rows = statement.query_map([run.0], |row| {
+                Ok(StepRecord { step: row.get(0)?, state: StepState::from_text(row.get_ref(1)?.as_str()?), at_ms: row.get(2)? })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    // --- images -----------------------------------------------------------------------------------------------------
+
+    /// All images, by name.
+    pub fn images(&self) -> Result<Vec<ImageRow>, Error> {
+        self.with(|connection| {
+            let mut statement = connection
+                .prepare("SELECT name, digest, source, virtual_bytes, file_bytes, added_at FROM images ORDER BY name")?;
+            let rows = statement.query_map([], |row| {
+                Ok(ImageRow {
+                    name: row.get(0)?,
+                    digest: row.get(1)?,
+                    source: row.get(2)?,
+                    virtual_bytes: row.get(3)?,
+                    file_bytes: row.get(4)?,
+                    added_at_ms: row.get(5)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Adds an image, or points its name at a new file.
+    pub fn save_image(&self, image: &ImageRow) -> Result<(), Error> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            tx.execute(
+                "INSERT INTO images (name, digest, source, virtual_bytes, file_bytes, added_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                 ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, source = excluded.source, \
+                 virtual_bytes = excluded.virtual_bytes, file_bytes = excluded.file_bytes, added_at = excluded.added_at",
+                params![image.name, image.digest, image.source, image.virtual_bytes, image.file_bytes, image.added_at_ms],
+            )?;
+            audit(&tx, "add_image", &image.name, &format!("{} from {}", image.digest, image.source))?;
+            Ok(tx.commit()?)
+        })
+    }
+
+    /// Forgets an image.
+    pub fn remove_image(&self, name: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            tx.execute("DELETE FROM images WHERE name = ?1", [name])?;
+            audit(&tx, "remove_image", name, "")?;
+            Ok(tx.commit()?)
+        })
+    }
+
+    // --- hosts ------------------------------------------------------------------------------------------------------
+
+    /// Names of the hosts we know.
+    pub fn hosts(&self) -> Result<Vec<String>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare("SELECT name FROM hosts ORDER BY name")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Something measured about a host, if it was measured under the same `basis` (kernel, QEMU version, boot).
+    pub fn host_fact(&self, host: &str, fact: &str, basis: &str) -> Result<Option<String>, Error> {
+        self.with(|connection| {
+            Ok(connection
+                .query_row(
+                    "SELECT value FROM host_facts WHERE host = ?1 AND fact = ?2 AND basis = ?3",
+                    [host, fact, basis],
+                    |row| row.get(0),
+                )
+                .optional()?)
+        })
+    }
+
+    /// Notes something measured about a host.
+    pub fn save_host_fact(&self, host: &str, fact: &str, basis: &str, value: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            connection.execute(
+                "INSERT INTO host_facts (host, fact, basis, value, at) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT (host, fact) DO UPDATE SET basis = excluded.basis, value = excluded.value, at = excluded.at",
+                params![host, fact, basis, value, now_ms()],
+            )?;
+            Ok(())
+        })
+    }
+
+    // --- audit ------------------------------------------------------------------------------------------------------
+
+    /// Adds a line to the audit.
+    pub fn audit(&self, action: &str, object: &str, detail: &str) -> Result<(), Error> {
+        self.with(|connection| Ok(audit(connection, action, object, detail)?))
+    }
+
+    /// The newest lines of the audit, newest first.
+    pub fn audit_rows(&self, limit: u32) -> Result<Vec<AuditRow>, Error> {
+        self.with(|connection| {
+            let mut statement =
+                connection.prepare("SELECT at, who, action, object, detail FROM audit ORDER BY id DESC LIMIT ?1")?;
+            let rows = statement.query_map([limit], |row| {
+                Ok(AuditRow {
+                    at: rfc3339(row.get(0)?),
+                    who: row.get(1)?,
+                    action: row.get(2)?,
+                    object: row.get(3)?,
+                    detail: row.get(4)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+/// A lab to save.
+#[derive(Debug, Clone, Copy)]
+pub struct LabToSave<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The lab file's text.
+    pub document: &'a str,
+    /// The folder that the lab file lies in.
+    pub dir: &'a str,
+    /// Number of machines, for lists.
+    pub machine_count: u32,
+    /// Hosts, separated by commas, for lists.
+    pub hosts: &'a str,
+}
+
+fn lab_row(row: &Row<'_>) -> rusqlite::Result<LabRow> {
+    Ok(LabRow {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        revision: row.get(2)?,
+        document: row.get(3)?,
+        dir: row.get(4)?,
+        state: LabState::from_text(row.get_ref(5)?.as_str()?),
+        updated_at_ms: row.get(6)?,
+    })
+}
+
+fn run_summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
+    Ok(RunSummary {
+        id: RunId(row.get(0)?),
+        kind: RunKind::from_text(row.get_ref(1)?.as_str()?),
+        status: RunStatus::from_text(row.get_ref(2)?.as_str()?),
+        sentence: row.get(3)?,
+        started: rfc3339(row.get(4)?),
+        ended: row.get::<_, Option<i64>>(5)?.map(rfc3339),
+        revision: row.get(6)?,
+        pid: row.get(7)?,
+    })
+}
+
+fn audit(connection: &Connection, action: &str, object: &str, detail: &str) -> rusqlite::Result<()> {
+    let who = std::env::var("USER").unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    connection.execute(
+        "INSERT INTO audit (at, who, action, object, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![now_ms(), who, action, object, detail],
+    )?;
+    Ok(())
+}
+
+/// Milliseconds since 1970 (UTC).
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as i64)
+}
+
+/// A time as people and tools read it, in whole seconds: `2026-11-24T10:20:30Z`.
+pub fn rfc3339(ms: i64) -> String {
+    jiff::Timestamp::from_second(ms.div_euclid(1000)).map(|time| time.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,68 @@
+//! The database's schema, as the list of steps that lead to it. A step that has been released is never edited: a change is a
+//! new step at the end.
+
+use rusqlite::Connection;
+
+use super::Error;
+
+const STEPS: &[&str] = &[
+    // 1: labs, runs, images, hosts
+    "CREATE TABLE labs (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL, document TEXT NOT NULL, dir TEXT NOT NULL,
+        machine_count INTEGER NOT NULL, hosts TEXT NOT NULL, state TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
+     ) STRICT;
+     CREATE TABLE lab_revisions (
+        lab_id INTEGER NOT NULL REFERENCES labs ON DELETE CASCADE, revision INTEGER NOT NULL, document TEXT NOT NULL,
+        saved_at INTEGER NOT NULL, PRIMARY KEY (lab_id, revision)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE machines (
+        lab_id INTEGER NOT NULL REFERENCES labs ON DELETE CASCADE, name TEXT NOT NULL, host TEXT NOT NULL, address TEXT,
+        configured TEXT, updated_at INTEGER NOT NULL, PRIMARY KEY (lab_id, name)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, lab TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL, sentence TEXT NOT NULL DEFAULT '',
+        revision INTEGER NOT NULL, pid INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER
+     ) STRICT;
+     CREATE INDEX runs_by_lab ON runs (lab, id);
+     CREATE TABLE run_events (
+        run_id INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, machine TEXT, body TEXT NOT NULL,
+        PRIMARY KEY (run_id, seq)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE journal (
+        id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL, step TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL
+     ) STRICT;
+     CREATE INDEX journal_by_run ON journal (run_id, id);
+     CREATE TABLE images (
+        name TEXT PRIMARY KEY, digest TEXT NOT NULL, source TEXT NOT NULL, virtual_bytes INTEGER NOT NULL,
+        file_bytes INTEGER NOT NULL, added_at INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE hosts (name TEXT PRIMARY KEY, added_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+     INSERT INTO hosts VALUES ('local', 0);
+     CREATE TABLE host_facts (
+        host TEXT NOT NULL REFERENCES hosts ON DELETE CASCADE, fact TEXT NOT NULL, basis TEXT NOT NULL, value TEXT NOT NULL,
+        at INTEGER NOT NULL, PRIMARY KEY (host, fact)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE audit (
+        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL, detail TEXT NOT NULL
+     ) STRICT;",
+];
+
+/// Brings the database to the newest version, step by step, each in its own transaction.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = STEPS.len() as u32;
+    if found > known {
+        return Err(Error::TooNew { found, known });
+    }
+    if found == known {
+        return Ok(());
+    }
+    // IMMEDIATE: two processes that start at once migrate one after the other, and the second finds nothing to do.
+    let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for step in &STEPS[found as usize..] {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "user_version", known)?;
+    Ok(tx.commit()?)
+}

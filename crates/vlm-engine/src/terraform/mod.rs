@@ -1,0 +1,227 @@
+//! Terraform (or OpenTofu): a program and the directory of one lab on one host.
+//!
+//! Arguments are pure functions of what is wanted; everything is asked for as JSON. The directory is private
+//! to the user: the seeds in it hold the guests' host keys.
+
+pub mod message;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use message::{Diagnostic, Message};
+use tokio_util::sync::CancellationToken;
+use vlm_lab::plan::Change;
+
+use crate::process::{self, Ended, Line, Program};
+
+/// The saved plan's file, in the lab's directory.
+pub const PLAN_FILE: &str = "plan.tfplan";
+
+/// Why Terraform could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No terraform and no tofu was found.
+    #[error("neither terraform nor tofu was found")]
+    Missing,
+    /// It could not be run.
+    #[error(transparent)]
+    Process(#[from] process::Error),
+    /// It failed; what it said.
+    #[error("terraform {verb} failed: {}", summary(diagnostics, stderr))]
+    Failed {
+        /// `init`, `plan`, `apply` …
+        verb: &'static str,
+        /// Its errors.
+        diagnostics: Vec<Diagnostic>,
+        /// The end of what it printed on standard error.
+        stderr: String,
+    },
+    /// It was interrupted because the run was cancelled.
+    #[error("terraform {verb} was cancelled")]
+    Cancelled {
+        /// `init`, `plan`, `apply` …
+        verb: &'static str,
+    },
+    /// Its output is not what its documentation promises.
+    #[error("could not read what terraform {verb} printed")]
+    Output {
+        /// `show` …
+        verb: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A file of the directory could not be written.
+    #[error("could not write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+fn summary(diagnostics: &[Diagnostic], stderr: &str) -> String {
+    let errors: Vec<String> = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(Diagnostic::text).collect();
+    if errors.is_empty() { stderr.trim().to_owned() } else { errors.join("; ") }
+}
+
+/// Terraform in one directory.
+#[derive(Debug, Clone)]
+pub struct Terraform {
+    /// The program: terraform or tofu.
+    pub program: PathBuf,
+    /// Where providers are found without a registry, if we brought them.
+    pub mirror: Option<PathBuf>,
+    /// The directory with `main.tf`.
+    pub dir: PathBuf,
+}
+
+impl Terraform {
+    /// Installs the provider, once: a directory that has it is left alone.
+    pub async fn init(&self, cancel: &CancellationToken) -> Result<(), Error> {
+        if self.dir.join(".terraform/providers").is_dir() && self.dir.join(".terraform.lock.hcl").is_file() {
+            return Ok(());
+        }
+        self.messages("init", &["init", "-input=false", "-no-color"], cancel, |_| {}).await
+    }
+
+    /// Plans into [`PLAN_FILE`]: to reach the directory's configuration, or to destroy everything.
+    pub async fn plan(&self, destroy: bool, cancel: &CancellationToken, on_message: impl FnMut(Message)) -> Result<(), Error> {
+        let mut args = vec!["plan", "-input=false", "-json", "-out", PLAN_FILE];
+        if destroy {
+            args.push("-destroy");
+        }
+        self.messages("plan", &args, cancel, on_message).await
+    }
+
+    /// The changes of the saved plan.
+    pub async fn changes(&self, cancel: &CancellationToken) -> Result<Vec<Change>, Error> {
+        let (ended, text) = self.program(&["show", "-json", PLAN_FILE]).capture(cancel).await?;
+        self.check("show", ended, Vec::new())?;
+        message::changes(&text).map_err(|source| Error::Output { verb: "show", source })
+    }
+
+    /// Applies the saved plan, `at_once` resources at a time: Terraform itself refuses one that no longer fits the state.
+    pub async fn apply(
+        &self,
+        at_once: usize,
+        cancel: &CancellationToken,
+        on_message: impl FnMut(Message),
+    ) -> Result<(), Error> {
+        let parallelism = format!("-parallelism={at_once}");
+        self.messages("apply", &["apply", "-input=false", "-json", &parallelism, PLAN_FILE], cancel, on_message).await
+    }
+
+    /// Whether Terraform's state here holds anything.
+    pub fn has_state(&self) -> bool {
+        fs::read_to_string(self.dir.join("terraform.tfstate")).is_ok_and(|text| {
+            serde_json::from_str::<serde_json::Value>(&text)
+                .is_ok_and(|state| state["resources"].as_array().is_some_and(|r| !r.is_empty()))
+        })
+    }
+
+    async fn messages(
+        &self,
+        verb: &'static str,
+        args: &[&str],
+        cancel: &CancellationToken,
+        mut on_message: impl FnMut(Message),
+    ) -> Result<(), Error> {
+        let mut diagnostics = Vec::new();
+        let ended = self
+            .program(args)
+            .run(cancel, |line| {
+                let message = match line {
+                    Line::Out(line) => message::parse(&line),
+                    Line::Err(line) => Message::Text(line),
+                };
+                if let Message::Diagnostic(diagnostic) = &message {
+                    diagnostics.push(diagnostic.clone());
+                }
+                on_message(message);
+            })
+            .await?;
+        self.check(verb, ended, diagnostics)
+    }
+
+    fn check(&self, verb: &'static str, ended: Ended, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
+        if ended.cancelled {
+            return Err(Error::Cancelled { verb });
+        }
+        if !ended.status.success() {
+            return Err(Error::Failed { verb, diagnostics, stderr: ended.stderr });
+        }
+        Ok(())
+    }
+
+    fn program(&self, args: &[&str]) -> Program {
+        let mut program = Program::new(&self.program, &self.dir)
+            .args(args)
+            .env("TF_IN_AUTOMATION", "1")
+            .env("TF_INPUT", "0")
+            .env("CHECKPOINT_DISABLE", "1")
+            .env("TF_CLI_CONFIG_FILE", self.dir.join("../terraform.rc"));
+        // A registry behind a proxy is reached the user's way; nothing else of the caller's environment gets through.
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE"] {
+            if let Some(value) = std::env::var_os(name) {
+                program = program.env(name, value);
+            }
+        }
+        program
+    }
+
+    /// Writes the directory's files and Terraform's own configuration beside it. Files that are right already are not
+    /// touched; returns whether any was.
+    pub fn write(&self, files: &vlm_lab::render::Files) -> Result<bool, Error> {
+        let write = |path: PathBuf, text: &str| write_private(&path, text).map_err(|source| Error::Write { path, source });
+        let mut changed = write(self.dir.join("../terraform.rc"), &cli_config(self.mirror.as_deref()))?;
+        for (name, text) in files {
+            changed |= write(self.dir.join(name), text)?;
+        }
+        Ok(changed)
+    }
+}
+
+/// Terraform's CLI configuration: providers from our mirror where we have one, for the rest its registry.
+fn cli_config(mirror: Option<&Path>) -> String {
+    match mirror {
+        None => "# Providers come from Terraform's registry.\n".to_owned(),
+        Some(mirror) => format!(
+            "provider_installation {{\n  filesystem_mirror {{\n    path = {}\n  }}\n}}\n",
+            serde_json::Value::from(mirror.to_string_lossy().replace("${", "$${").replace("%{", "%%{"))
+        ),
+    }
+}
+
+/// Writes `bytes` to `path` if they are not there already, through a temporary file, readable by the user alone.
+pub(crate) fn write_private(path: &Path, bytes: impl AsRef<[u8]>) -> io::Result<bool> {
+    let bytes = bytes.as_ref();
+    if fs::read(path).is_ok_and(|found| found == bytes) {
+        return Ok(false);
+    }
+    let dir = path.parent().expect("a file lies in a folder");
+    create_private_dir(dir)?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?; // made with mode 0600
+    io::Write::write_all(&mut file, bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(true)
+}
+
+/// Makes a folder, and those above it, for the user alone.
+pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// The first of `names` on PATH or in `extra`.
+pub fn find_program(names: &[&str], extra: &Path) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    names
+        .iter()
+        .flat_map(|name| std::env::split_paths(&path).map(move |dir| dir.join(name)))
+        .chain(names.iter().map(|name| extra.join(name)))
+        .find(|path| path.is_file())
+}

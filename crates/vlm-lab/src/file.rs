@@ -1,0 +1,98 @@
+//! `lab.yaml` in and out, with the place of every value, and its JSON Schema.
+//!
+//! A file is read in three steps that each say all they can: the text becomes a tree with places ([`yaml`]), the tree is held
+//! against the schema and what does not fit is taken out ([`structure`]), and the lab that remains goes through the rules of
+//! [`crate::problems`]. So one misspelt field hides nothing else that is wrong.
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    model::{Ansible, Lab},
+    problems::{self, Finding, Problem, Surroundings},
+};
+
+mod structure;
+mod write;
+pub(crate) mod yaml;
+
+pub(crate) use structure::Unread;
+
+/// A place in a file. Lines and columns count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Place {
+    /// The line.
+    pub line: u32,
+    /// The column, in characters.
+    pub column: u32,
+}
+
+/// What [`check`] found.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The lab, whenever one could be made, even of a file with problems.
+    pub lab: Option<Lab>,
+    /// What is wrong, in the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads a lab file and everything that is wrong with it.
+pub fn check(text: &str, surroundings: &Surroundings) -> Checked {
+    let read = structure::read(text);
+    let mut problems = read.problems;
+    if let (Some(lab), Some(spot), true) = (&read.lab, &read.spot, read.is_whole) {
+        for Finding { path, severity, message } in problems::findings(lab, surroundings, &read.unread) {
+            let (place, path) = spot.find(&path);
+            if !read.unread.covers(&path) {
+                problems.push(Problem { path: path.to_string(), place: Some(place), severity, message });
+            }
+        }
+    }
+    problems.sort_by_key(|problem| (problem.place, problem.severity));
+    // A part that an anchor repeats is wrong once, however often it is used.
+    let mut seen = std::collections::HashSet::new();
+    problems.retain(|problem| seen.insert((problem.place, problem.message.clone())));
+    Checked { lab: read.lab, problems }
+}
+
+/// Reads a lab file that was checked before: what it means is not looked at again.
+pub fn read(text: &str) -> Result<Lab, Vec<Problem>> {
+    let read = structure::read(text);
+    match read.lab {
+        Some(lab) if read.problems.is_empty() => Ok(lab),
+        _ => Err(read.problems),
+    }
+}
+
+/// Writes a lab file for a lab that was made elsewhere.
+pub fn write(lab: &Lab) -> String {
+    write::write(lab)
+}
+
+/// The JSON Schema of the lab file, generated from the model.
+pub fn schema() -> Value {
+    SCHEMA.clone()
+}
+
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(Lab).to_value());
+
+/// Files and folders that the lab names, relative to it: playbooks, and the folder of every role. Sorted, each once.
+///
+/// Only paths that stay in the lab's own folder: whoever reads them for [`Surroundings::files`] cannot be led elsewhere.
+pub fn referenced_files(lab: &Lab) -> Vec<String> {
+    let mut files = Vec::new();
+    for spec in lab.machines.values() {
+        match &spec.ansible {
+            Some(Ansible::Playbook(path)) => files.push(path.clone()),
+            Some(Ansible::Roles(roles)) => files.extend(problems::ansible::role_folders(roles).map(|(_, folder)| folder)),
+            Some(Ansible::Tasks(_)) | None => {}
+        }
+    }
+    files.retain(|path| problems::ansible::outside(path).is_none());
+    files.sort();
+    files.dedup();
+    files
+}

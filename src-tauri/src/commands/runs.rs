@@ -1,0 +1,282 @@
+//! Runs: plans that are shown and then carried out, and what runs say while they work.
+
+use std::{path::Path, time::Duration};
+
+use serde::Serialize;
+use specta::Type;
+use tauri::{AppHandle, State, WebviewWindow, ipc::Channel};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use vlm_engine::{
+    Engine,
+    deploy::{self, PlannedRun},
+    runs::{RunEvent, RunId, RunKind, RunSummary},
+};
+use vlm_lab::{
+    model::Size,
+    plan::{self, Change, Disruption, Planned},
+};
+
+use super::blocking;
+use crate::{
+    desk::{Desk, PlanId},
+    error::{CommandError, CommandResult},
+};
+
+/// A plan as a window shows it. It is kept here, with its lab's lock, until it is carried out or discarded.
+#[derive(Debug, Serialize, Type)]
+pub struct Plan {
+    /// Its id.
+    pub id: PlanId,
+    /// What it does.
+    pub kind: RunKind,
+    /// The lab.
+    pub lab: String,
+    /// What becomes of each machine and network.
+    pub things: Vec<PlannedThing>,
+    /// Machines that will be powered on.
+    pub starts: Vec<String>,
+    /// Machines that are waited for and configured.
+    pub configures: Vec<String>,
+    /// The worst that it does to what is there.
+    pub disruption: Disruption,
+    /// Whether guests run on KVM.
+    pub kvm: bool,
+    /// How we know.
+    pub why: String,
+    /// Memory that the machines to be started take, in MiB.
+    pub needs_memory_mib: u32,
+    /// Memory that the host could give them, in MiB.
+    pub has_memory_mib: u32,
+    /// Size of the disks that are taken away, in words; none when none is.
+    pub disks_lost: Option<String>,
+    /// What the user should know before.
+    pub warnings: Vec<String>,
+    /// Where Terraform's files and the saved plan lie.
+    pub terraform_dir: String,
+    /// Whether there is nothing to do.
+    pub empty: bool,
+}
+
+/// A machine or network in a plan, with the resources that stand behind it.
+#[derive(Debug, Serialize, Type)]
+pub struct PlannedThing {
+    /// What becomes of it.
+    pub planned: Planned,
+    /// Terraform's changes for it.
+    pub changes: Vec<Change>,
+}
+
+/// How often a follower looks for news.
+const FOLLOW_EVERY: Duration = Duration::from_millis(100);
+/// How many events go to a window at once.
+const FOLLOW_BATCH: u32 = 2_000;
+/// How long closing waits for runs to end before it leaves them to die with us.
+const QUIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// Plans what a deploy of a lab would do.
+#[tauri::command]
+#[specta::specta]
+pub async fn start_plan(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String) -> CommandResult<Plan> {
+    let slot = desk.slot(&lab);
+    let mut slot = slot.lock().await;
+    *slot = None; // its lock is needed
+    let planned =
+        engine.runs().plan(&lab, &CancellationToken::new()).await.map_err(|error| CommandError::of_lab(error, &lab))?;
+    let shown = shown(&engine, desk.new_plan_id(), &planned);
+    *slot = Some((shown.id, planned));
+    Ok(shown)
+}
+
+/// Plans to take a lab away.
+#[tauri::command]
+#[specta::specta]
+pub async fn plan_destroy(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String) -> CommandResult<Plan> {
+    let slot = desk.slot(&lab);
+    let mut slot = slot.lock().await;
+    *slot = None;
+    let planned =
+        engine.runs().plan_destroy(&lab, &CancellationToken::new()).await.map_err(|error| CommandError::of_lab(error, &lab))?;
+    let shown = shown(&engine, desk.new_plan_id(), &planned);
+    *slot = Some((shown.id, planned));
+    Ok(shown)
+}
+
+/// Gives a lab free whose plan is no longer shown.
+#[tauri::command]
+#[specta::specta]
+pub async fn discard_plan(desk: State<'_, Desk>, lab: String, plan: PlanId) -> CommandResult<()> {
+    desk.discard_plan(&lab, plan).await;
+    Ok(())
+}
+
+/// Applies the deploy that was shown as `plan`, and follows it through to configured guests.
+#[tauri::command]
+#[specta::specta]
+pub async fn start_deploy(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String, plan: PlanId) -> CommandResult<RunId> {
+    carry_out(&engine, &desk, &lab, plan, RunKind::Deploy).await
+}
+
+/// Takes a lab away as it was shown in `plan`.
+#[tauri::command]
+#[specta::specta]
+pub async fn start_destroy(
+    engine: State<'_, Engine>,
+    desk: State<'_, Desk>,
+    lab: String,
+    plan: PlanId,
+) -> CommandResult<RunId> {
+    carry_out(&engine, &desk, &lab, plan, RunKind::Destroy).await
+}
+
+/// Powers on the machines of a deployed lab that are off. Answers no run when all are on.
+#[tauri::command]
+#[specta::specta]
+pub async fn start_lab(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String) -> CommandResult<Option<RunId>> {
+    let slot = desk.slot(&lab);
+    slot.lock().await.take();
+    let planned = engine.runs().plan_start(&lab).await.map_err(|error| CommandError::of_lab(error, &lab))?;
+    if planned.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(begin(&engine, &desk, &lab, planned, false)?))
+}
+
+/// Shuts the machines of a deployed lab down; with `force`, takes their power at once.
+#[tauri::command]
+#[specta::specta]
+pub async fn stop_lab(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String, force: bool) -> CommandResult<RunId> {
+    let slot = desk.slot(&lab);
+    slot.lock().await.take();
+    let planned = engine.runs().plan_stop(&lab).await.map_err(|error| CommandError::of_lab(error, &lab))?;
+    begin(&engine, &desk, &lab, planned, force)
+}
+
+/// Asks a run of this process to end. Answers whether there was one: runs of other processes are cancelled there.
+#[tauri::command]
+#[specta::specta]
+pub async fn cancel_run(engine: State<'_, Engine>, run: RunId) -> CommandResult<bool> {
+    Ok(engine.runs().cancel(run))
+}
+
+/// Sends a run's events from `from_seq` on, then what comes, in batches. Answers when the run has ended or is no longer followed.
+#[tauri::command]
+#[specta::specta]
+pub async fn follow_run(
+    window: WebviewWindow,
+    engine: State<'_, Engine>,
+    desk: State<'_, Desk>,
+    run: RunId,
+    from_seq: u32,
+    on_events: Channel<Vec<RunEvent>>,
+) -> CommandResult<()> {
+    let unfollowed = desk.follow(window.label(), run);
+    let mut every = interval(FOLLOW_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut next = from_seq;
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = unfollowed.cancelled() => return Ok(()),
+        }
+        let (running, events) = blocking(&engine, move |engine| {
+            // Asked before the events are read: a run that ended in between has all its events there.
+            let running = engine.runs().is_running(run)?;
+            Ok::<_, deploy::Error>((running, engine.runs().events(run, next, FOLLOW_BATCH)?))
+        })
+        .await?;
+        match events.last() {
+            Some(last) => {
+                next = last.seq + 1;
+                if on_events.send(events).is_err() {
+                    return Ok(());
+                }
+            }
+            None if !running => return Ok(()),
+            None => {}
+        }
+    }
+}
+
+/// Ends the calling window's follow of a run.
+#[tauri::command]
+#[specta::specta]
+pub async fn unfollow_run(window: WebviewWindow, desk: State<'_, Desk>, run: RunId) -> CommandResult<()> {
+    desk.unfollow(window.label(), run);
+    Ok(())
+}
+
+/// The newest runs of a lab, newest first.
+#[tauri::command]
+#[specta::specta]
+pub async fn list_runs(engine: State<'_, Engine>, lab: String) -> CommandResult<Vec<RunSummary>> {
+    blocking(&engine, move |engine| engine.runs().list(&lab, 100)).await
+}
+
+/// Ends the application: cancels what is at work, waits for it, and leaves.
+#[tauri::command]
+#[specta::specta]
+pub async fn quit(app: AppHandle, engine: State<'_, Engine>, desk: State<'_, Desk>) -> CommandResult<()> {
+    let _ = timeout(QUIT_LIMIT, desk.end_all(&engine)).await; // what does not end dies with us
+    app.exit(0);
+    Ok(())
+}
+
+async fn carry_out(engine: &Engine, desk: &Desk, lab: &str, plan: PlanId, kind: RunKind) -> CommandResult<RunId> {
+    let planned = desk.take_plan(lab, plan).await?;
+    if planned.kind != kind {
+        return Err(CommandError::no_plan(lab));
+    }
+    begin(engine, desk, lab, planned, false)
+}
+
+fn begin(engine: &Engine, desk: &Desk, lab: &str, planned: PlannedRun, force: bool) -> CommandResult<RunId> {
+    let running = engine.runs().begin(planned, force).map_err(|error| CommandError::of_lab(error, lab))?;
+    Ok(desk.note_run(lab, running))
+}
+
+fn shown(engine: &Engine, id: PlanId, planned: &PlannedRun) -> Plan {
+    let mut things: Vec<PlannedThing> =
+        planned.planned.iter().map(|planned| PlannedThing { planned: planned.clone(), changes: Vec::new() }).collect();
+    for change in &planned.changes {
+        // A change alone is planned for the thing that it belongs to.
+        let belongs = plan::planned(std::slice::from_ref(change)).pop();
+        let of = |thing: &&mut PlannedThing| {
+            belongs.as_ref().is_some_and(|other| (&other.noun, &other.name) == (&thing.planned.noun, &thing.planned.name))
+        };
+        if let Some(thing) = things.iter_mut().find(of) {
+            thing.changes.push(change.clone());
+        }
+    }
+    Plan {
+        id,
+        kind: planned.kind,
+        lab: planned.lab.clone(),
+        things,
+        starts: planned.starts.clone(),
+        configures: planned.configures.clone(),
+        disruption: planned.disruption(),
+        kvm: planned.acceleration.kvm,
+        why: planned.acceleration.why.clone(),
+        needs_memory_mib: planned.needs_memory_mib as u32,
+        has_memory_mib: planned.has_memory_mib as u32,
+        disks_lost: if planned.kind == RunKind::Destroy { disks_of(engine, planned) } else { None },
+        warnings: planned.warnings.clone(),
+        terraform_dir: Path::display(planned.terraform_dir()).to_string(),
+        empty: planned.is_empty(),
+    }
+}
+
+/// Size of the disks of a plan's machines, as designed.
+fn disks_of(engine: &Engine, planned: &PlannedRun) -> Option<String> {
+    let (_, lab) = engine.labs().read(&planned.lab).ok()?;
+    let gone = |name: &str| planned.planned.iter().any(|thing| thing.noun == "machine" && thing.name == name);
+    let machines = lab.machines();
+    let bytes: u64 = machines
+        .iter()
+        .filter(|machine| gone(&machine.name))
+        .flat_map(|machine| std::iter::once(&machine.disk).chain(machine.disks.values()))
+        .map(|size| size.as_bytes())
+        .sum();
+    (bytes > 0).then(|| Size::bytes(bytes).to_string())
+}

@@ -1,0 +1,138 @@
+//! The one place where an engine's error becomes what a window shows.
+
+use serde::Serialize;
+use specta::Type;
+use vlm_engine::{deploy, hosts, images, labs, store};
+use vlm_lab::problems::{Problem, Severity};
+
+/// What a command answers.
+pub type CommandResult<T> = Result<T, CommandError>;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, Clone, Serialize, Type)]
+pub struct CommandError {
+    /// What the window may do about it.
+    pub code: ErrorCode,
+    /// What happened and why, in a sentence without its full stop.
+    pub message: String,
+    /// What the user can do.
+    pub hint: Option<String>,
+    /// What it is about, one by one: problems of a lab with their places, images that are missing.
+    pub details: Vec<String>,
+}
+
+/// What a window tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// It failed.
+    Failed,
+    /// It was refused before anything was touched.
+    Refused,
+    /// The lab has problems; `details` lists them.
+    Problems,
+    /// Images must be built first; `details` names them.
+    ImagesToBuild,
+    /// The plan that was shown is no longer there: plan again.
+    NoPlan,
+    /// The user wished it.
+    Cancelled,
+}
+
+impl CommandError {
+    /// A refusal with something to do about it.
+    pub fn refused(message: impl Into<String>, hint: impl Into<String>) -> CommandError {
+        CommandError { code: ErrorCode::Refused, message: message.into(), hint: Some(hint.into()), details: Vec::new() }
+    }
+
+    /// The plan is gone.
+    pub fn no_plan(lab: &str) -> CommandError {
+        CommandError {
+            code: ErrorCode::NoPlan,
+            message: format!("the plan of `{lab}` that was shown is no longer there"),
+            hint: Some("plan again".into()),
+            details: Vec::new(),
+        }
+    }
+
+    /// Maps a deploy's error, naming `lab` in what to do.
+    pub fn of_lab(error: deploy::Error, lab: &str) -> CommandError {
+        let (message, hint) = deploy::explain(&error, lab);
+        let (code, hint, details) = match &error {
+            deploy::Error::Refused { message, remedy } => return CommandError::refused(message, remedy),
+            deploy::Error::Problems { problems, .. } | deploy::Error::Labs(labs::Error::Unreadable(problems)) => {
+                let hint = "mend the lab file, then save it as a lab again";
+                (ErrorCode::Problems, Some(hint.to_owned()), problems.iter().map(problem_line).collect())
+            }
+            deploy::Error::ImagesToBuild(names) => (
+                ErrorCode::ImagesToBuild,
+                Some("build them on this computer: that takes some minutes".to_owned()),
+                names.clone(),
+            ),
+            error if error.is_cancel() => (ErrorCode::Cancelled, None, Vec::new()),
+            // Of these no run tells more.
+            deploy::Error::Labs(_) | deploy::Error::Images(_) | deploy::Error::Store(_) | deploy::Error::Busy { .. } => {
+                (if error.is_refusal() { ErrorCode::Refused } else { ErrorCode::Failed }, None, Vec::new())
+            }
+            error => (if error.is_refusal() { ErrorCode::Refused } else { ErrorCode::Failed }, Some(hint), Vec::new()),
+        };
+        CommandError { code, message, hint, details }
+    }
+}
+
+/// A problem as compilers print theirs.
+fn problem_line(problem: &Problem) -> String {
+    let severity = match problem.severity {
+        Severity::Error => "",
+        Severity::Warning => "warning: ",
+    };
+    match problem.place {
+        Some(place) => format!("{}:{}: {severity}{}", place.line, place.column, problem.message),
+        None => format!("{severity}{}", problem.message),
+    }
+}
+
+impl From<deploy::Error> for CommandError {
+    fn from(error: deploy::Error) -> CommandError {
+        CommandError::of_lab(error, "LAB")
+    }
+}
+
+impl From<labs::Error> for CommandError {
+    fn from(error: labs::Error) -> CommandError {
+        deploy::Error::from(error).into()
+    }
+}
+
+impl From<images::Error> for CommandError {
+    fn from(error: images::Error) -> CommandError {
+        let refused = matches!(
+            error,
+            images::Error::Source { .. }
+                | images::Error::Name(_)
+                | images::Error::NotAnImage { .. }
+                | images::Error::NoRecipe(_)
+                | images::Error::Unknown(_)
+        );
+        let mut error = CommandError::from(deploy::Error::from(error));
+        if refused {
+            error.code = ErrorCode::Refused;
+        }
+        error
+    }
+}
+
+impl From<hosts::Error> for CommandError {
+    fn from(error: hosts::Error) -> CommandError {
+        match error {
+            hosts::Error::Store(error) => error.into(),
+            hosts::Error::Libvirt(error) => deploy::Error::from(error).into(),
+        }
+    }
+}
+
+impl From<store::Error> for CommandError {
+    fn from(error: store::Error) -> CommandError {
+        deploy::Error::from(error).into()
+    }
+}

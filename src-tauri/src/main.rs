@@ -1,0 +1,138 @@
+//! The desktop shell: windows on the engine. It translates between commands and the engine, and decides nothing about labs.
+
+mod commands;
+mod desk;
+mod error;
+mod events;
+
+use std::process::ExitCode;
+
+use tauri::{Manager, WindowEvent, webview::PageLoadEvent};
+use tauri_specta::{Builder, ErrorHandlingMode, Event as _, collect_commands, collect_events};
+use vlm_engine::{Dirs, Engine};
+
+use crate::{desk::Desk, error::CommandError, events::CloseAsked};
+
+fn main() -> ExitCode {
+    let engine = match Engine::open(Dirs::of_user()) {
+        Ok(engine) => engine,
+        Err(error) => {
+            eprintln!("vlm-app: {}", vlm_engine::chain(&error));
+            return ExitCode::from(2);
+        }
+    };
+    let interface = interface();
+    let app = tauri::Builder::default()
+        .invoke_handler(interface.invoke_handler())
+        .manage(engine.clone())
+        .manage(Desk::default())
+        .setup(move |app| {
+            interface.mount_events(app);
+            tauri::async_runtime::spawn(events::forward(app.handle().clone(), engine.events()));
+            Ok(())
+        })
+        .on_page_load(|webview, page| {
+            if page.event() == PageLoadEvent::Started {
+                webview.state::<Desk>().forget_window(webview.label());
+            }
+        })
+        .on_window_event(|window, event| {
+            if let WindowEvent::CloseRequested { api, .. } = event {
+                let busy = window.state::<Desk>().busy_labs();
+                if !busy.is_empty() {
+                    api.prevent_close();
+                    let _ = CloseAsked(busy).emit(window); // a page that cannot hear it cannot answer either
+                }
+            }
+        })
+        .build(tauri::generate_context!());
+    match app {
+        Ok(app) => {
+            app.run(|_, _| {});
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("vlm-app: could not open a window: {}", vlm_engine::chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything that a page can call and hear, from which its bindings are written.
+fn interface() -> Builder<tauri::Wry> {
+    Builder::new()
+        .disable_serde_phases()
+        .error_handling(ErrorHandlingMode::Throw)
+        .typ::<CommandError>()
+        .commands(collect_commands![
+            commands::labs::list_labs,
+            commands::labs::lab_status,
+            commands::labs::check_lab,
+            commands::labs::save_lab_file,
+            commands::labs::forget_lab,
+            commands::runs::start_plan,
+            commands::runs::plan_destroy,
+            commands::runs::discard_plan,
+            commands::runs::start_deploy,
+            commands::runs::start_destroy,
+            commands::runs::start_lab,
+            commands::runs::stop_lab,
+            commands::runs::cancel_run,
+            commands::runs::follow_run,
+            commands::runs::unfollow_run,
+            commands::runs::list_runs,
+            commands::hosts::list_hosts,
+            commands::hosts::check_host,
+            commands::images::list_images,
+            commands::images::list_recipes,
+            commands::images::add_image,
+            commands::images::build_image,
+            commands::images::cancel_build,
+            commands::runs::quit,
+        ])
+        .events(collect_events![events::Stale, events::CloseAsked])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    include!("commands/names.rs");
+
+    const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/src/bindings.ts");
+    const CAPABILITY: &str = include_str!("../../capabilities/main.json");
+
+    fn bindings() -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bindings.ts");
+        let header = "// Generated from src-tauri's commands by UPDATE_EXPECT=1 cargo test -p vlm-app";
+        let language = specta_typescript::Typescript::default().header(header);
+        interface().export(language, &path).expect("all types can be written in TypeScript");
+        fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn the_committed_bindings_are_those_of_the_commands() {
+        let fresh = bindings();
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            fs::write(COMMITTED, &fresh).unwrap();
+        }
+        assert!(
+            fs::read_to_string(COMMITTED).unwrap_or_default() == fresh,
+            "ui/src/bindings.ts is stale: write it anew with UPDATE_EXPECT=1 cargo test -p vlm-app"
+        );
+    }
+
+    #[test]
+    fn every_command_is_known_to_the_build_and_granted_to_the_main_window() {
+        let bindings = bindings();
+        for name in NAMES {
+            assert!(bindings.contains(&format!(">(\"{name}\"")), "`{name}` is in names.rs, but is no command");
+            let permission = format!("\"allow-{}\"", name.replace('_', "-"));
+            assert!(CAPABILITY.contains(&permission), "capabilities/main.json lacks {permission}");
+        }
+        assert_eq!(bindings.matches("__TAURI_INVOKE<").count(), NAMES.len(), "names.rs lists all commands");
+    }
+}

@@ -1,0 +1,577 @@
+//! What `vlm` says and how it ends where no libvirt is needed.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use expect_test::{Expect, expect};
+use tempfile::TempDir;
+use vlm_tests::{Output, Running, repository, vlm};
+
+const GOOD: &str = "version: 1\nname: good\ndefaults: { image: debian-12 }\nnetworks: { lan: { cidr: 10.75.1.0/24 } }\nmachines: { web: {}, db: {} }\n";
+const BAD: &str = "version: 1\nname: Bad_Name\nnetworks:\n  lan: { cidr: 10.75.1.0/30 }\nmachines:\n  web: { image: debian-12, memry: 1 GiB }\n  db: { image: nothing, nics: [ wan ] }\n";
+
+/// A user with files of their own, in an empty world.
+struct User(TempDir);
+
+impl User {
+    fn new(files: &[(&str, &str)]) -> User {
+        let dir = tempfile::tempdir().expect("the temporary folder can be written");
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the test's folder can be written");
+            fs::write(path, text).expect("the test's folder can be written");
+        }
+        User(dir)
+    }
+
+    fn dir(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(vlm());
+        command
+            .args(args)
+            .current_dir(self.dir())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.dir().join("home"))
+            .env("XDG_DATA_HOME", self.dir().join("data"))
+            .env("XDG_CONFIG_HOME", self.dir().join("config"));
+        command
+    }
+
+    fn vlm(&self, args: &[&str]) -> Output {
+        Running::start(self.command(args)).end(Duration::from_secs(60))
+    }
+
+    /// Checks exit status, standard output and standard error at once.
+    #[track_caller]
+    fn check(&self, args: &[&str], expected: Expect) {
+        let output = self.vlm(args);
+        let streams = format!("{}{}", output.out, output.err.lines().map(|line| format!("! {line}\n")).collect::<String>());
+        let text = streams.replace(self.dir().to_str().expect("temporary paths are text"), "USER");
+        expected.assert_eq(&format!("{}{}\n", masked(&text), output.status));
+    }
+}
+
+/// Times differ from run to run.
+fn masked(text: &str) -> String {
+    let digits = |word: &str, mask: &str| {
+        word.len() == mask.len()
+            && word.chars().zip(mask.chars()).all(|(c, m)| if m == '0' { c.is_ascii_digit() } else { c == m })
+    };
+    let mut out = text.to_owned();
+    let mask = "0000-00-00T00:00:00Z";
+    let times: Vec<String> = (0..text.len())
+        .filter_map(|at| text.get(at..at + mask.len()))
+        .filter(|word| digits(word, mask))
+        .map(str::to_owned)
+        .collect();
+    for time in times {
+        out = out.replace(&time, "TIME");
+    }
+    out
+}
+
+#[test]
+fn check_says_what_is_wrong_and_where() {
+    let future = "version: 2\nname: future\nmachines: { web: { teleports: true } }\n";
+    let user = User::new(&[
+        ("good.yaml", GOOD),
+        ("bad.yaml", BAD),
+        ("future.yaml", future),
+        ("torn.yaml", "name: [\n"),
+        ("empty.yaml", ""),
+        ("list.yaml", "- a\n"),
+    ]);
+    user.check(
+        &["check", "good.yaml"],
+        expect![[r#"
+        good.yaml: no problems
+        0
+    "#]],
+    );
+    user.check(
+        &["check", "good.yaml", "--json"],
+        expect![[r#"
+        {
+          "file": "good.yaml",
+          "problems": []
+        }
+        0
+    "#]],
+    );
+    user.check(&["check", "bad.yaml"], expect![[r#"
+        bad.yaml:2:7: lab name `Bad_Name` cannot be used; use lower-case letters, digits and hyphens, at most 40, with a letter or digit at both ends, such as `bad-name`
+        bad.yaml:4:16: network `lan` (10.75.1.0/30) is too small for machines; use `/29` or larger, such as `10.77.1.0/24`
+        bad.yaml:6:28: unknown field `memry`, did you mean `memory`?
+        bad.yaml:7:16: image `nothing` is unknown; there are `debian-12`
+        bad.yaml:7:33: machine `db` is on the network `wan`, which the lab does not have, did you mean `lan`?
+        2
+    "#]]);
+    user.check(&["check", "bad.yaml", "--json"], expect![[r#"
+        {
+          "file": "bad.yaml",
+          "problems": [
+            {
+              "path": "name",
+              "place": {
+                "line": 2,
+                "column": 7
+              },
+              "severity": "error",
+              "message": "lab name `Bad_Name` cannot be used; use lower-case letters, digits and hyphens, at most 40, with a letter or digit at both ends, such as `bad-name`"
+            },
+            {
+              "path": "networks.lan.cidr",
+              "place": {
+                "line": 4,
+                "column": 16
+              },
+              "severity": "error",
+              "message": "network `lan` (10.75.1.0/30) is too small for machines; use `/29` or larger, such as `10.77.1.0/24`"
+            },
+            {
+              "path": "machines.web.memry",
+              "place": {
+                "line": 6,
+                "column": 28
+              },
+              "severity": "error",
+              "message": "unknown field `memry`, did you mean `memory`?"
+            },
+            {
+              "path": "machines.db.image",
+              "place": {
+                "line": 7,
+                "column": 16
+              },
+              "severity": "error",
+              "message": "image `nothing` is unknown; there are `debian-12`"
+            },
+            {
+              "path": "machines.db.nics[0]",
+              "place": {
+                "line": 7,
+                "column": 33
+              },
+              "severity": "error",
+              "message": "machine `db` is on the network `wan`, which the lab does not have, did you mean `lan`?"
+            }
+          ]
+        }
+        2
+    "#]]);
+    user.check(
+        &["check", "future.yaml"],
+        expect![[r#"
+        future.yaml:1:10: the lab file has version 2, and this program reads version 1; update the program
+        2
+    "#]],
+    );
+    user.check(
+        &["up", "future.yaml", "--yes"],
+        expect![[r#"
+        ! future.yaml:1:10: the lab file has version 2, and this program reads version 1; update the program
+        2
+    "#]],
+    );
+    user.check(
+        &["check", "torn.yaml"],
+        expect![[r#"
+        torn.yaml:2:1: the file ends while something is still open; check brackets, braces and quotes
+        2
+    "#]],
+    );
+    user.check(
+        &["check", "empty.yaml"],
+        expect![[r#"
+        empty.yaml:1:1: the file is empty; start with `version: 1` and `name: my-lab`
+        2
+    "#]],
+    );
+    user.check(
+        &["check", "list.yaml"],
+        expect![[r#"
+        list.yaml:1:1: the file holds a list; a lab is a mapping that starts with `version: 1` and `name: my-lab`
+        2
+    "#]],
+    );
+    user.check(
+        &["check", "missing.yaml"],
+        expect![[r#"
+        ! vlm: could not read missing.yaml: No such file or directory (os error 2)
+        2
+    "#]],
+    );
+    user.check(
+        &["list"],
+        expect![[r#"
+        no labs yet; `vlm up examples/hello.yaml` makes one
+        0
+    "#]],
+    ); // a refused file is not kept
+}
+
+#[test]
+fn the_examples_have_no_problems() {
+    let examples = fs::read_dir(repository().join("examples")).expect("there are examples").flatten().map(|entry| entry.path());
+    let user = User::new(&[]);
+    for example in examples.filter(|path| path.extension().is_some_and(|e| e == "yaml")) {
+        user.vlm(&["check", example.to_str().expect("it is text")]).ends(0).says(&["no problems"]);
+    }
+}
+
+#[test]
+fn an_empty_store_has_nothing_and_says_how_to_begin() {
+    let user = User::new(&[]);
+    user.check(
+        &["list"],
+        expect![[r#"
+        no labs yet; `vlm up examples/hello.yaml` makes one
+        0
+    "#]],
+    );
+    user.check(
+        &["list", "--json"],
+        expect![[r#"
+        []
+        0
+    "#]],
+    );
+    user.check(
+        &["image", "list"],
+        expect![[r#"
+        debian-12            not built: minimal Debian 12 with cloud-init, from packages (vlm image build debian-12)
+        0
+    "#]],
+    );
+    user.check(
+        &["image", "list", "--json"],
+        expect![[r#"
+        []
+        0
+    "#]],
+    );
+}
+
+#[test]
+fn an_unknown_lab_is_refused_by_every_command() {
+    let user = User::new(&[]);
+    for command in [
+        &["status"][..],
+        &["status", "--json"],
+        &["logs"],
+        &["plan"],
+        &["up", "--yes"],
+        &["start"],
+        &["stop"],
+        &["destroy", "--yes"],
+        &["forget"],
+    ] {
+        let mut args = command.to_vec();
+        args.insert(1, "nowhere");
+        user.vlm(&args).ends(2).says(&["vlm: there is no lab `nowhere`; `vlm list` shows those there are"]);
+    }
+    user.vlm(&["ssh", "nowhere/web"]).ends(2).says(&["there is no lab `nowhere`"]);
+    user.vlm(&["export", "nowhere", "out"]).ends(2).says(&["there is no lab `nowhere`"]);
+    user.check(
+        &["ssh", "web"],
+        expect![[r#"
+        ! vlm: `web` is no LAB/MACHINE
+        !      write, for example, hello/web
+        2
+    "#]],
+    );
+    user.check(
+        &["image", "remove", "nothing"],
+        expect![[r#"
+        ! vlm: there is no image `nothing`; `vlm image list` shows those there are
+        2
+    "#]],
+    );
+    user.check(
+        &["image", "build", "nothing"],
+        expect![[r#"
+        ! vlm: there is no recipe `nothing`; recipes: debian-12
+        2
+    "#]],
+    );
+}
+
+#[test]
+fn a_lab_that_is_only_designed_is_listed_and_can_be_forgotten() {
+    let user = User::new(&[("good.yaml", GOOD)]);
+    // The image is not built: a plan keeps the design and touches nothing.
+    user.check(
+        &["plan", "good.yaml"],
+        expect![[r#"
+        ! vlm: images that must be built first: debian-12
+        !      build them with `vlm image build NAME`; `vlm up` does it by itself
+        2
+    "#]],
+    );
+    user.check(
+        &["list"],
+        expect![[r#"
+        good                             designed       2 machines  on local        TIME
+        0
+    "#]],
+    );
+    user.check(
+        &["list", "--json"],
+        expect![[r#"
+        [
+          {
+            "name": "good",
+            "state": "designed",
+            "machines": 2,
+            "hosts": "local",
+            "revision": 1,
+            "updated": "TIME"
+          }
+        ]
+        0
+    "#]],
+    );
+    user.check(
+        &["status", "good"],
+        expect![[r#"
+        good  designed  revision 1
+          web                      not deployed              10.75.1.203       1 vcpus     512 MiB  debian-12
+          db                       not deployed              10.75.1.119       1 vcpus     512 MiB  debian-12
+        0
+    "#]],
+    );
+    user.check(
+        &["status", "good", "--json"],
+        expect![[r#"
+        {
+          "name": "good",
+          "state": "designed",
+          "revision": 1,
+          "machines": [
+            {
+              "name": "web",
+              "host": "local",
+              "state": null,
+              "configured": false,
+              "address": "10.75.1.203",
+              "image": "debian-12",
+              "vcpus": 1,
+              "memory_mib": 512
+            },
+            {
+              "name": "db",
+              "host": "local",
+              "state": null,
+              "configured": false,
+              "address": "10.75.1.119",
+              "image": "debian-12",
+              "vcpus": 1,
+              "memory_mib": 512
+            }
+          ],
+          "last_run": null,
+          "unknown": null
+        }
+        0
+    "#]],
+    );
+    user.check(
+        &["logs", "good"],
+        expect![[r#"
+        ! vlm: lab `good` has had no run yet
+        !      `vlm up good` is one
+        2
+    "#]],
+    );
+    user.check(
+        &["logs", "good", "--serial", "web"],
+        expect![[r#"
+        ! vlm: there is no serial log of `good/web`
+        !      it is written while a run starts the machine
+        2
+    "#]],
+    );
+    user.check(
+        &["ssh", "good/web"],
+        expect![[r#"
+        ! vlm: lab `good` is not deployed
+        !      deploy it with `vlm up good`
+        2
+    "#]],
+    );
+    user.check(
+        &["ssh", "good/nobody"],
+        expect![[r#"
+        ! vlm: lab `good` has no machine `nobody`
+        !      it has web, db
+        2
+    "#]],
+    );
+    // What is not there cannot be stopped or started, whether its image is built or not.
+    user.check(
+        &["stop", "good"],
+        expect![[r#"
+        ! vlm: lab `good` is not deployed
+        !      deploy it with `vlm up good`
+        2
+    "#]],
+    );
+    user.check(
+        &["start", "good"],
+        expect![[r#"
+        ! vlm: lab `good` is not deployed
+        !      deploy it with `vlm up good`
+        2
+    "#]],
+    );
+    user.check(
+        &["export", "good", "out"],
+        expect![[r#"
+        ! vlm: images that must be built first: debian-12
+        2
+    "#]],
+    );
+    assert!(!user.dir().join("out").exists());
+    user.check(
+        &["forget", "good"],
+        expect![[r#"
+        0
+    "#]],
+    );
+    user.check(
+        &["list"],
+        expect![[r#"
+        no labs yet; `vlm up examples/hello.yaml` makes one
+        0
+    "#]],
+    );
+}
+
+#[test]
+fn settings_that_are_not_right_are_named() {
+    for (settings, expected) in [
+        (
+            "pool = \"vlm\"\nready_limit_s = 60\n",
+            expect![[r#"
+            no labs yet; `vlm up examples/hello.yaml` makes one
+            0
+        "#]],
+        ),
+        (
+            "poool = \"vlm\"\n",
+            expect![[r#"
+            ! vlm: USER/config/vlm/settings.toml is not right: TOML parse error at line 1, column 1
+            !   |
+            ! 1 | poool = "vlm"
+            !   | ^^^^^
+            ! unknown field `poool`, expected one of `terraform`, `ansible_playbook`, `pool`, `pool_path`, `starts_at_once`, `ready_limit_s`
+            ! 
+            2
+        "#]],
+        ),
+        (
+            "ready_limit_s = \"soon\"\n",
+            expect![[r#"
+            ! vlm: USER/config/vlm/settings.toml is not right: TOML parse error at line 1, column 17
+            !   |
+            ! 1 | ready_limit_s = "soon"
+            !   |                 ^^^^^^
+            ! invalid type: string "soon", expected u64
+            ! 
+            2
+        "#]],
+        ),
+        (
+            "= 1\n",
+            expect![[r#"
+            ! vlm: USER/config/vlm/settings.toml is not right: TOML parse error at line 1, column 1
+            !   |
+            ! 1 | = 1
+            !   | ^
+            ! unquoted keys cannot be empty, expected letters, numbers, `-`, `_`
+            ! 
+            2
+        "#]],
+        ),
+    ] {
+        User::new(&[("config/vlm/settings.toml", settings)]).check(&["list"], expected);
+    }
+}
+
+#[test]
+fn files_lie_where_xdg_says_and_are_the_users_alone() {
+    let user = User::new(&[]);
+    user.vlm(&["list"]).ends(0);
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&user.dir().join("data/vlm")), 0o700);
+    assert!(!user.dir().join("home").exists());
+
+    // A relative path in these variables is to be ignored, as one that is not set.
+    let user = User::new(&[]);
+    for relative in [true, false] {
+        let mut command = user.command(&["list"]);
+        if relative {
+            command.env("XDG_DATA_HOME", "data");
+        } else {
+            command.env_remove("XDG_DATA_HOME");
+        }
+        Running::start(command).end(Duration::from_secs(60)).ends(0);
+        assert!(user.dir().join("home/.local/share/vlm/vlm.sqlite3").is_file());
+        assert!(!user.dir().join("data").exists());
+        fs::remove_dir_all(user.dir().join("home")).expect("it can be deleted");
+    }
+}
+
+#[test]
+fn the_schema_is_the_committed_one_and_completions_need_no_store() {
+    let user = User::new(&[]);
+    let committed = fs::read_to_string(repository().join("crates/vlm-lab/schemas/lab.schema.json")).expect("it is committed");
+    let committed: serde_json::Value = serde_json::from_str(&committed).expect("it is JSON");
+    assert_eq!(user.vlm(&["schema"]).ends(0).json(), committed);
+    for (shell, words) in [("bash", "complete -F _vlm"), ("zsh", "#compdef vlm"), ("fish", "complete -c vlm")] {
+        user.vlm(&["completions", shell]).ends(0).says(&[words]);
+    }
+    assert!(!user.dir().join("data").exists());
+}
+
+#[test]
+fn help_shows_examples_and_slips_are_refused() {
+    let user = User::new(&[]);
+    user.vlm(&["--help"]).ends(0).says(&[
+        "Examples:",
+        "vlm up lab.yaml",
+        "Exit status: 0 done, 1 failed, 2 refused",
+        "130 cancelled",
+    ]);
+    for command in ["check", "plan", "up", "logs", "ssh", "completions"] {
+        user.vlm(&[command, "--help"]).ends(0).says(&["Example"]);
+    }
+    for command in ["list", "status", "stop", "start", "destroy", "forget", "export", "image", "schema"] {
+        user.vlm(&[command, "--help"]).ends(0).says(&["Usage: vlm"]);
+    }
+    user.vlm(&["--version"]).ends(0).says(&[env!("CARGO_PKG_VERSION")]);
+    user.vlm(&["lst"]).ends(2).says(&["list"]);
+    user.vlm(&["up", "x", "--wait", "soon"]).ends(2).says(&["`soon` is no time"]);
+    user.vlm(&["up", "x", "--wait", "99999999999999999999h"]).ends(2);
+    user.vlm(&["up", "x", "--wait", "9999999999999999999h"]).ends(2);
+    assert!(!user.dir().join("data").exists());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let user = User::new(&[]);
+    let mut command = user.command(&["schema"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it can be started");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}

@@ -1,0 +1,17 @@
+import { mention } from "./toasts";
+
+/** Puts text on the clipboard and says so. */
+export async function copy(text: string) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // A page that may not use the clipboard may still copy a selection.
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  mention(`Copied ${text}`);
+}

@@ -1,0 +1,15 @@
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  plugins: [react(), tailwindcss()],
+  build: {
+    // WebKitGTK 2.44 and newer: what Debian 12 and Ubuntu 22.04 carry.
+    target: "safari17.5",
+    // The content policy allows our own files only, no data: addresses.
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 800,
+  },
+  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/testing/setup.ts"] },
+});
