@@ -1060,11 +1060,11 @@ impl Site {
     /// Makes sure that the pool is there, and that each image that machines start from lies in it.
     async fn place_images(&self, journal: &Journal) -> Result<(), Error> {
         let settings = self.engine.settings();
+        // One process at a time: another would take a half sent image for a whole one.
+        let _turn = Lock::wait(&self.engine.dirs().data.join("locks"), "images-local").await?;
         if self.connection.pool(settings.pool()).await?.is_none() {
             self.connection.ensure_pool(settings.pool(), settings.pool_path()).await?;
         }
-        // One process at a time: another would take a half sent image for a whole one.
-        let _turn = Lock::wait(&self.engine.dirs().data.join("locks"), "images-local").await?;
         let used: BTreeSet<&str> = self.machines.iter().map(|machine| machine.image.as_str()).collect();
         for image in self.engine.store().images()?.into_iter().filter(|image| used.contains(image.name.as_str())) {
             let volume = format!("{}.qcow2", image.digest);

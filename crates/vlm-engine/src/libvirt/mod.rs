@@ -257,7 +257,11 @@ impl Connection {
                 Err(error) => return Err(error),
             };
             if !pool.is_active()? {
-                pool.create(sys::VIR_STORAGE_POOL_CREATE_WITH_BUILD)?;
+                match pool.create(sys::VIR_STORAGE_POOL_CREATE_WITH_BUILD) {
+                    // Another client of libvirt was quicker.
+                    Err(_) if pool.is_active()? => {}
+                    created => created?,
+                }
             }
             pool.set_autostart(true)
         })
