@@ -198,6 +198,50 @@ fn a_deploy_can_be_interrupted_taken_up_again_and_taken_away() {
 }
 
 #[test]
+fn a_machine_that_the_host_cannot_start_leaves_nothing_behind() {
+    let Some(host) = Host::new(&[Image::Tiny]) else { return };
+    let before = host.inventory();
+    let text = one("big", "10.72.8.0/24") + "  huge: { memory: 8 TiB }\n";
+    let text = text.replace("machines: { m: {} }\n", "machines:\n  m: {}\n");
+    let file = host.write("big.yaml", &text);
+    host.vlm(["up", &file, "--yes"]).ends(1).says(&[
+        "the machines to start take 8388736 MiB of memory",
+        "error creating libvirt domain",
+        "removing domain big.huge, which was made and could not be started",
+    ]);
+    assert!(!host.of_lab("big").contains(&"domain big.huge".to_owned()), "{:?}", host.of_lab("big"));
+
+    // Mended, it goes on from where it is; given up, it goes.
+    host.write("big.yaml", text.replace("8 TiB", "128 MiB"));
+    host.vlm(["up", &file, "--yes"]).ends(0).says(&["machine huge is created", "2 machines ready"]);
+    host.terraform_finds_nothing("big");
+    host.destroy("big");
+    assert_eq!(host.inventory(), before);
+}
+
+#[test]
+fn what_was_removed_by_hand_comes_back_or_goes_for_good() {
+    let Some(host) = Host::new(&[Image::Tiny]) else { return };
+    let before = host.inventory();
+    let file = host.write("hand.yaml", one("hand", "10.72.9.0/24"));
+    host.vlm(["up", &file, "--yes"]).ends(0);
+    let remove = || {
+        host.virsh(&["destroy", "hand.m"]);
+        host.virsh(&["undefine", "hand.m"]);
+        host.virsh(&["vol-delete", "--pool", "vlm", "hand.m.system.qcow2"]);
+        host.virsh(&["net-destroy", "hand.lan"]);
+        host.virsh(&["net-undefine", "hand.lan"]);
+    };
+    remove();
+    host.vlm(["up", &file, "--yes"]).ends(0).says(&["network lan is created", "machine m is created", "1 machine ready"]);
+    host.terraform_finds_nothing("hand");
+    assert_eq!(host.ssh("hand/m", "hostname"), "m\n");
+    remove();
+    host.destroy("hand");
+    assert_eq!(host.inventory(), before);
+}
+
+#[test]
 fn a_host_without_libvirt_is_named_as_the_reason() {
     let Some(host) = Host::new(&[Image::Tiny]) else { return };
     let file = host.write("none.yaml", one("none", "10.72.6.0/24"));

@@ -1,18 +1,32 @@
 //! Whether KVM really runs a guest here: measured, not believed.
 //!
-//! Some machines offer a `/dev/kvm` on which a guest never starts, and libvirt lists KVM all the same. A boot sector of a few
-//! bytes that ends QEMU through a debug port tells within a second.
+//! Some machines offer a `/dev/kvm` that QEMU's account may not open, on which a guest never starts, or on which it is many times
+//! slower than emulated; libvirt lists KVM all the same. A boot sector of a few bytes that ends QEMU through a debug port tells
+//! within a second.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::{FileTypeExt, MetadataExt},
+    path::Path,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use vlm_lab::{model::Acceleration, render::DomainType};
 
-use crate::{libvirt::HostFacts, process::Program, store::Store};
+use crate::{
+    libvirt::{HostFacts, xml::Account},
+    process::Program,
+    store::Store,
+};
 
-/// How long the probe may take: on KVM it needs tens of milliseconds.
+/// How long the probe may take: on KVM it needs tens of milliseconds, emulated hardly more.
 const LIMIT: Duration = Duration::from_secs(5);
+/// How much longer than emulated it may take on KVM, for what a busy computer adds.
+const LEEWAY: Duration = Duration::from_millis(500);
+/// Counts up when the probe becomes another one, so that earlier answers do not count.
+const PROBE: u32 = 2;
 /// `isa-debug-exit` ends QEMU with `(value << 1) | 1`: see QEMU's hw/misc/debugexit.c.
 const EXIT_VALUE: u8 = 0x2a;
 const EXIT_STATUS: i32 = ((EXIT_VALUE as i32) << 1) | 1;
@@ -52,10 +66,16 @@ async fn measured(facts: &HostFacts, store: &Store, scratch: &Path) -> Accelerat
         return tcg("libvirt offers no KVM here".into());
     };
     // A file in its place, as in a container that hides it, is no device.
-    let is_device =
-        fs::metadata("/dev/kvm").is_ok_and(|meta| std::os::unix::fs::FileTypeExt::is_char_device(&meta.file_type()));
-    if !is_device {
+    let Some(device) = fs::metadata("/dev/kvm").ok().filter(|meta| meta.file_type().is_char_device()) else {
         return tcg("there is no /dev/kvm".into());
+    };
+    if let Some(account) = facts.emulators_account
+        && !may_open((device.mode(), device.uid(), device.gid()), account, &groups_of(account.user))
+    {
+        return tcg(format!(
+            "QEMU, which libvirt runs as user {}, may not open /dev/kvm (`chgrp kvm /dev/kvm; chmod 660 /dev/kvm` as root mends that)",
+            account.user
+        ));
     }
     if let Err(error) = fs::OpenOptions::new().read(true).write(true).open("/dev/kvm") {
         if error.kind() == std::io::ErrorKind::PermissionDenied {
@@ -66,23 +86,62 @@ async fn measured(facts: &HostFacts, store: &Store, scratch: &Path) -> Accelerat
     }
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let built = fs::metadata(&emulator).and_then(|meta| meta.modified()).ok();
-    let basis = format!("{} {} {built:?}", boot_id.trim(), emulator.display());
+    let basis = format!("{} {} {built:?} {PROBE}", boot_id.trim(), emulator.display());
     if let Ok(Some(known)) = store.host_fact("local", "kvm", &basis)
         && let Ok(known) = serde_json::from_str(&known)
     {
         return known;
     }
-    let found = match probe(&emulator, scratch).await {
+    let found = match compare(&emulator, scratch).await {
         Ok(took) => Accelerated { kvm: true, why: format!("a probe guest ran on KVM within {} ms", took.as_millis()) },
-        Err(why) => tcg(format!("KVM is offered but does not run a guest: {why}")),
+        Err(why) => tcg(format!("KVM is offered but does not run guests well: {why}")),
     };
     // Not remembering costs a second at the next plan, no more.
     let _ = store.save_host_fact("local", "kvm", &basis, &serde_json::to_string(&found).expect("it serialises"));
     found
 }
 
+/// Whether `account`, who is also in `groups`, may read and write a file of this mode, owner and group.
+fn may_open((mode, owner, group): (u32, u32, u32), account: Account, groups: &[u32]) -> bool {
+    let bits = match account {
+        Account { user: 0, .. } => return true,
+        Account { user, .. } if user == owner => mode >> 6,
+        Account { group: own, .. } if own == group || groups.contains(&group) => mode >> 3,
+        Account { .. } => mode,
+    };
+    bits & 0o6 == 0o6
+}
+
+/// The groups that list a user as a member, out of /etc/group.
+fn groups_of(user: u32) -> Vec<u32> {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        fields.next().filter(|_| fields.nth(1).and_then(|id| id.parse().ok()) == Some(user))
+    });
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let of_line = |line: &str| -> Option<u32> {
+        let fields: Vec<&str> = line.split(':').collect();
+        fields.get(3)?.split(',').any(|member| Some(member) == name).then(|| fields[2].parse().ok())?
+    };
+    groups.lines().filter_map(of_line).collect()
+}
+
+/// Boots the probe emulated and on KVM; how long it took on KVM, or why guests had better not run on it.
+async fn compare(emulator: &Path, scratch: &Path) -> Result<Duration, String> {
+    // Not every QEMU can emulate.
+    let emulated = probe(emulator, scratch, &["-accel", "tcg"], LIMIT).await.ok();
+    let limit = emulated.map_or(LIMIT, |emulated| emulated + LEEWAY);
+    // The processor that main.tf gives to guests: what it cannot bear shows here.
+    let on_kvm = probe(emulator, scratch, &["-accel", "kvm", "-cpu", "host"], limit).await;
+    match emulated {
+        Some(emulated) => on_kvm.map_err(|why| format!("{why}; emulated it took {} ms", emulated.as_millis())),
+        None => on_kvm,
+    }
+}
+
 /// Boots the probe; how long it took, or why it did not work.
-async fn probe(emulator: &Path, scratch: &Path) -> Result<Duration, String> {
+async fn probe(emulator: &Path, scratch: &Path, how: &[&str], limit: Duration) -> Result<Duration, String> {
     let mut sector = [0u8; 512];
     // mov al, EXIT_VALUE; out 0xf4, al; hlt; jmp to the hlt
     sector[..7].copy_from_slice(&[0xb0, EXIT_VALUE, 0xe6, 0xf4, 0xf4, 0xeb, 0xfd]);
@@ -91,15 +150,36 @@ async fn probe(emulator: &Path, scratch: &Path) -> Result<Duration, String> {
     let disk = tempfile::NamedTempFile::new_in(scratch).map_err(|error| error.to_string())?;
     fs::write(disk.path(), sector).map_err(|error| error.to_string())?;
     let program = Program::new(emulator, scratch)
-        .args(["-accel", "kvm", "-machine", "pc", "-m", "16", "-nodefaults", "-no-user-config", "-display", "none"])
+        .args(how)
+        .args(["-machine", "pc", "-m", "16", "-nodefaults", "-no-user-config", "-display", "none"])
         .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-drive"])
         .args([format!("file={},format=raw,if=floppy,readonly=on", disk.path().display().to_string().replace(',', ",,"))]);
     let cancel = CancellationToken::new();
     let started = std::time::Instant::now();
-    match tokio::time::timeout(LIMIT, program.run(&cancel, |_| {})).await {
-        Err(_) => Err(format!("it did not reach its first instruction within {} s", LIMIT.as_secs())),
+    match tokio::time::timeout(limit, program.run(&cancel, |_| {})).await {
+        Err(_) => Err(format!("a probe guest did not reach its first instruction within {} ms", limit.as_millis())),
         Ok(Err(error)) => Err(error.to_string()),
         Ok(Ok(ended)) if ended.status.code() == Some(EXIT_STATUS) => Ok(started.elapsed()),
         Ok(Ok(ended)) => Err(ended.stderr.lines().next().unwrap_or("QEMU ended early").to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_open_a_device() {
+        let check = |mode, user, groups: &[u32], may| {
+            let account = Account { user, group: 1000 };
+            assert_eq!(may_open((mode, 7, 107), account, groups), may, "{mode:o} for {user} in {groups:?}");
+        };
+        check(0o600, 64055, &[107], false); // as a kernel makes it where no udev runs
+        check(0o660, 64055, &[107], true); // Debian
+        check(0o660, 64055, &[], false);
+        check(0o666, 64055, &[], true); // Fedora
+        check(0o606, 64055, &[107], false);
+        check(0o600, 7, &[], true);
+        check(0o600, 0, &[], true);
     }
 }

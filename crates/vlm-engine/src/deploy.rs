@@ -254,6 +254,7 @@ impl Runs<'_> {
         let site = Site::open(self.engine, lab).await?;
         site.write()?;
         site.terraform.init(cancel).await?;
+        site.forget_what_is_gone(cancel).await?;
         site.refuse_conflicts().await?;
         site.terraform.plan(false, cancel, |_| {}).await?;
         let changes = site.terraform.changes(cancel).await?;
@@ -314,6 +315,7 @@ impl Runs<'_> {
         let mut changes = Vec::new();
         if site.terraform.dir.join("main.tf").is_file() && site.terraform.has_state() {
             site.terraform.init(cancel).await?;
+            site.forget_what_is_gone(cancel).await?;
             site.terraform.plan(true, cancel, |_| {}).await?;
             changes = site.terraform.changes(cancel).await?;
         }
@@ -431,7 +433,11 @@ async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationTo
             let _held = site.hold_back(&planned.changes).await?;
             Ok::<_, Error>(apply.await?)
         };
-        journal.step("apply/local", apply).await?;
+        if let Err(error) = journal.step("apply/local", apply).await {
+            // The failure matters more than what clearing up says; a destroy does that again.
+            let _ = site.remove_strays(journal).await;
+            return Err(error);
+        }
         let names: Vec<&str> = site.machines.iter().map(|machine| machine.name.as_str()).collect();
         site.engine.store().keep_machines(site.row.id, &names)?;
         // A machine on a new disk has not been configured, whatever its predecessor was.
@@ -456,6 +462,8 @@ async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationT
     site.engine.ports().close(&site.lab.name).await?;
     // Terraform makes its state with the first resource: before that, nothing on the host can be this lab's.
     let was_applied = site.terraform.dir.join("terraform.tfstate").exists();
+    // Before their disks go: a domain is ours by its disk.
+    journal.step("strays/local", site.remove_strays(journal)).await?;
     if !planned.changes.is_empty() {
         journal.say(EventBody::step(format!("destroying {} resources with Terraform", planned.changes.len())));
         let apply = site.terraform.apply(site.resources_at_once(), cancel, |message| tell_terraform(journal, message));
@@ -996,7 +1004,7 @@ impl Site {
 
     /// Refuses what would collide with things on the host that are not this lab's.
     async fn refuse_conflicts(&self) -> Result<(), Error> {
-        let ours = state_names(&self.terraform.dir);
+        let ours = self.terraform.names();
         let refused = |message: String, remedy: String| Err(Error::Refused { message, remedy });
         let domains = self.connection.domains().await?;
         for machine in &self.machines {
@@ -1122,6 +1130,46 @@ impl Site {
         Ok(())
     }
 
+    /// Takes networks and volumes that somebody removed by hand out of Terraform's state: the provider's refresh fails on them,
+    /// where it should find that they are to be made again.
+    async fn forget_what_is_gone(&self, cancel: &CancellationToken) -> Result<(), Error> {
+        let known = self.terraform.resources();
+        if known.is_empty() {
+            return Ok(());
+        }
+        let networks: BTreeSet<String> = self.connection.networks().await?.into_iter().map(|network| network.name).collect();
+        let pool = self.engine.settings().pool();
+        // Of a pool that is not there now nobody knows what it holds.
+        let volumes: Option<BTreeSet<String>> = match self.connection.pool(pool).await? {
+            Some(_) => Some(self.connection.volumes(pool).await?.into_iter().collect()),
+            None => None,
+        };
+        let is_gone = |resource: &terraform::Known| match resource.resource_type.as_str() {
+            "libvirt_network" => !networks.contains(&resource.name),
+            "libvirt_volume" => volumes.as_ref().is_some_and(|volumes| !volumes.contains(&resource.name)),
+            _ => false,
+        };
+        let gone: Vec<String> = known.into_iter().filter(is_gone).map(|resource| resource.address).collect();
+        Ok(self.terraform.forget(&gone, cancel).await?)
+    }
+
+    /// Removes domains of this lab that Terraform does not know: the provider forgets one that it defined and could not start.
+    /// A domain of that name is ours when its disk is the one that we made for it; others stay.
+    async fn remove_strays(&self, journal: &Journal) -> Result<(), Error> {
+        let pool = self.engine.settings().pool();
+        let known = self.terraform.names();
+        let prefix = format!("{}.", self.lab.name);
+        let names = self.connection.domains().await?.into_iter().map(|domain| domain.name);
+        for name in names.filter(|name| name.starts_with(&prefix) && !known.contains(name)) {
+            let system_disk = (pool.to_owned(), format!("{name}.system.qcow2"));
+            if self.connection.disk_volumes(&name).await?.contains(&system_disk) {
+                journal.say(EventBody::step(format!("removing domain {name}, which was made and could not be started")));
+                self.connection.undefine(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// What on the host bears the lab's name: domains, networks, volumes.
     async fn leftovers(&self) -> Result<Vec<String>, Error> {
         let prefix = format!("{}.", self.lab.name);
@@ -1162,15 +1210,6 @@ pub(crate) fn write_seeds(lab: &Lab, machines: &[Machine], context: &Context, di
 struct FollowedStates {
     receiver: States,
     _tasks: JoinSet<()>,
-}
-
-/// Names of everything that Terraform's state in `dir` holds.
-fn state_names(dir: &Path) -> BTreeSet<String> {
-    let text = fs::read_to_string(dir.join("terraform.tfstate")).unwrap_or_default();
-    let state: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let resources = state["resources"].as_array().into_iter().flatten();
-    let instances = resources.flat_map(|resource| resource["instances"].as_array().into_iter().flatten());
-    instances.filter_map(|instance| Some(instance["attributes"]["name"].as_str()?.to_owned())).collect()
 }
 
 /// The lab's own key, and its guests' host keys, in files of the user alone.

@@ -102,7 +102,12 @@ pub fn planned(changes: &[Change]) -> Vec<Planned> {
 
 fn describe(noun: &str, name: String, changes: &[&Change]) -> Planned {
     let main = if noun == "network" { "libvirt_network" } else { "libvirt_domain" };
-    let kind = changes.iter().find(|change| change.resource_type == main).map_or(ChangeKind::Update, |change| change.kind);
+    let kind = match changes.iter().find(|change| change.resource_type == main) {
+        Some(change) => change.kind,
+        // What is left of a machine that was not made whole.
+        None if changes.iter().all(|change| change.kind == ChangeKind::Delete) => ChangeKind::Delete,
+        None => ChangeKind::Update,
+    };
     let (disruption, sentence) = match (noun, kind) {
         (_, ChangeKind::Create) if noun == "network" => (Disruption::None, "is created".to_owned()),
         // Volumes that outlived their machine (a run that was cut off) are kept and used.

@@ -123,6 +123,8 @@ pub struct HostFacts {
     pub kvm_listed: bool,
     /// The emulator for x86-64 guests, on the host.
     pub emulator: Option<PathBuf>,
+    /// The account that the emulator runs as.
+    pub emulators_account: Option<xml::Account>,
     /// UEFI firmware without secure boot, if the host has it.
     pub uefi: Option<UefiFirmware>,
 }
@@ -189,6 +191,7 @@ impl Connection {
                 free_memory_mib: connect.free_memory()? >> 20,
                 kvm_listed: capabilities.kvm,
                 emulator: capabilities.emulator,
+                emulators_account: capabilities.emulators_account,
                 uefi,
             })
         })
@@ -251,7 +254,8 @@ impl Connection {
             let pool = match connect.lookup_storage_pool_by_name(&name) {
                 Ok(pool) => pool,
                 Err(error) if is_gone(&error) => {
-                    let emulators_group = xml::Capabilities::of(&connect.capabilities()?).emulators_group;
+                    let account = xml::Capabilities::of(&connect.capabilities()?).emulators_account;
+                    let emulators_group = account.map(|account| account.group);
                     connect.define_storage_pool_xml(&xml::directory_pool(&name, &path, emulators_group), 0)?
                 }
                 Err(error) => return Err(error),
@@ -383,6 +387,28 @@ impl Connection {
     /// Takes the power from a domain.
     pub async fn force_off(&self, domain: &str) -> Result<(), Error> {
         self.on_domain(domain, "force off", |domain| if domain.is_active()? { domain.destroy() } else { Ok(()) }).await
+    }
+
+    /// Pool and name of each volume that is a disk of a domain.
+    pub async fn disk_volumes(&self, domain: &str) -> Result<Vec<(String, String)>, Error> {
+        self.on_domain(domain, "read the definition of", |domain| Ok(xml::disk_volumes(&domain.xml_desc(0)?))).await
+    }
+
+    /// Takes the power from a domain and removes its definition, with its saved memory, its snapshots' records and its UEFI
+    /// variables. Its disks stay.
+    pub async fn undefine(&self, domain: &str) -> Result<(), Error> {
+        self.on_domain(domain, "undefine", |domain| {
+            if domain.is_active()? {
+                domain.destroy()?;
+            }
+            domain.undefine_flags(
+                sys::VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+                    | sys::VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+                    | sys::VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+                    | sys::VIR_DOMAIN_UNDEFINE_NVRAM,
+            )
+        })
+        .await
     }
 
     /// IPv4 addresses that the networks' DHCP servers, or else the host's ARP table, know of a domain.

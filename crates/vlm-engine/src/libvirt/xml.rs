@@ -17,20 +17,32 @@ pub struct Capabilities {
     pub kvm: bool,
     /// The emulator's path.
     pub emulator: Option<PathBuf>,
-    /// The group id that QEMU runs with.
-    pub emulators_group: Option<u32>,
+    /// The account that QEMU runs as.
+    pub emulators_account: Option<Account>,
+}
+
+/// A user and a group, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// The user's id; 0 is root.
+    pub user: u32,
+    /// The group's id.
+    pub group: u32,
 }
 
 impl Capabilities {
     /// Reads `<capabilities>`. What is missing is taken as not there.
     pub fn of(text: &str) -> Capabilities {
-        let mut capabilities = Capabilities { kvm: false, emulator: None, emulators_group: None };
+        let mut capabilities = Capabilities { kvm: false, emulator: None, emulators_account: None };
         let Ok(document) = Document::parse(text) else { return capabilities };
         // <secmodel><model>dac</model><baselabel type='kvm'>+64055:+994</baselabel></secmodel>
         let mut models = document.descendants().filter(|node| node.has_tag_name("secmodel"));
-        capabilities.emulators_group = models
-            .find(|model| child_text(*model, "model").as_deref() == Some("dac"))
-            .and_then(|dac| child_text(dac, "baselabel")?.split_once(":+")?.1.parse().ok());
+        capabilities.emulators_account =
+            models.find(|model| child_text(*model, "model").as_deref() == Some("dac")).and_then(|dac| {
+                let label = child_text(dac, "baselabel")?;
+                let (user, group) = label.strip_prefix('+')?.split_once(":+")?;
+                Some(Account { user: user.parse().ok()?, group: group.parse().ok()? })
+            });
         for arch in document.descendants().filter(|node| node.has_tag_name("arch") && node.attribute("name") == Some("x86_64"))
         {
             capabilities.kvm |= children(arch, "domain").any(|domain| domain.attribute("type") == Some("kvm"));
@@ -76,6 +88,17 @@ fn subnet(ip: Node<'_, '_>) -> Option<Ipv4Net> {
         (None, None) => return None,
     };
     Some(subnet.trunc())
+}
+
+/// Pool and name of each volume that is a disk of a domain. See
+/// <https://libvirt.org/formatdomain.html#hard-drives-floppy-disks-cdroms>.
+pub fn disk_volumes(text: &str) -> Vec<(String, String)> {
+    let Ok(document) = Document::parse(text) else { return Vec::new() };
+    let disks = document.descendants().filter(|node| node.has_tag_name("disk"));
+    let sources = disks.flat_map(|disk| children(disk, "source"));
+    sources
+        .filter_map(|source| Some((source.attribute("pool")?.to_owned(), source.attribute("volume")?.to_owned())))
+        .collect()
 }
 
 /// A pool's directory.

@@ -6,6 +6,7 @@
 pub mod message;
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -67,6 +68,17 @@ fn summary(diagnostics: &[Diagnostic], stderr: &str) -> String {
     if errors.is_empty() { stderr.trim().to_owned() } else { errors.join("; ") }
 }
 
+/// A thing on the host that Terraform's state holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Terraform's address, such as `libvirt_network.network["lan"]`.
+    pub address: String,
+    /// Terraform's resource type, such as `libvirt_network`.
+    pub resource_type: String,
+    /// Its name on the host, such as `hello.lan`.
+    pub name: String,
+}
+
 /// Terraform in one directory.
 #[derive(Debug, Clone)]
 pub struct Terraform {
@@ -114,12 +126,47 @@ impl Terraform {
         self.messages("apply", &["apply", "-input=false", "-json", &parallelism, PLAN_FILE], cancel, on_message).await
     }
 
+    /// What Terraform's state here holds of libvirt's things; nothing when there is no state.
+    pub fn resources(&self) -> Vec<Known> {
+        let text = fs::read_to_string(self.dir.join("terraform.tfstate")).unwrap_or_default();
+        let state: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let mut known = Vec::new();
+        for resource in state["resources"].as_array().into_iter().flatten() {
+            let (Some(resource_type), Some(name)) = (resource["type"].as_str(), resource["name"].as_str()) else { continue };
+            for instance in resource["instances"].as_array().into_iter().flatten() {
+                if let Some(on_host) = instance["attributes"]["name"].as_str() {
+                    known.push(Known {
+                        address: format!("{resource_type}.{name}[{}]", instance["index_key"]),
+                        resource_type: resource_type.to_owned(),
+                        name: on_host.to_owned(),
+                    });
+                }
+            }
+        }
+        known
+    }
+
+    /// Names on the host of all that Terraform's state here holds.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.resources().into_iter().map(|known| known.name).collect()
+    }
+
     /// Whether Terraform's state here holds anything.
     pub fn has_state(&self) -> bool {
         fs::read_to_string(self.dir.join("terraform.tfstate")).is_ok_and(|text| {
             serde_json::from_str::<serde_json::Value>(&text)
                 .is_ok_and(|state| state["resources"].as_array().is_some_and(|r| !r.is_empty()))
         })
+    }
+
+    /// Takes resources out of the state; nothing on the host changes.
+    pub async fn forget(&self, addresses: &[String], cancel: &CancellationToken) -> Result<(), Error> {
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let args: Vec<&str> = ["state", "rm"].into_iter().chain(addresses.iter().map(String::as_str)).collect();
+        let (ended, _) = self.program(&args).capture(cancel).await?;
+        self.check("state rm", ended, Vec::new())
     }
 
     async fn messages(
