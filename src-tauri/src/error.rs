@@ -71,7 +71,7 @@ impl CommandError {
             ),
             error if error.is_cancel() => (ErrorCode::Cancelled, None, Vec::new()),
             // Of these no run tells more.
-            deploy::Error::Labs(_) | deploy::Error::Images(_) | deploy::Error::Store(_) | deploy::Error::Busy { .. } => {
+            deploy::Error::Labs(_) | deploy::Error::Images(_) | deploy::Error::Store(_) | deploy::Error::Lock(_) => {
                 (if error.is_refusal() { ErrorCode::Refused } else { ErrorCode::Failed }, None, Vec::new())
             }
             error => (if error.is_refusal() { ErrorCode::Refused } else { ErrorCode::Failed }, Some(hint), Vec::new()),

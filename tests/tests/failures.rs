@@ -73,12 +73,21 @@ fn another_host_key_is_not_trusted() {
     host.vlm(["up", &file, "--yes"]).ends(0);
     host.vlm(["stop", "key", "--force"]).ends(0);
     let pinned = host.lab_dir("key").join("keys/host-m");
-    fs::remove_file(&pinned).expect("the guest's key is pinned");
+    fs::rename(&pinned, pinned.with_extension("given")).expect("the guest's key is pinned");
     host.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", pinned.to_str().expect("it is text")]).ends(0);
     host.vlm(["start", "key"]).ends(1).says(&[
         "m is stuck at address: its SSH host key is not the one that this lab gave it",
         "to do: another machine answers at its address, or cloud-init did not run; nothing was sent to it",
     ]);
+
+    // The lab's own key is another one now: the guest does not let it in.
+    host.vlm(["stop", "key", "--force"]).ends(0);
+    let dir = host.lab_dir("key").join("keys");
+    fs::rename(dir.join("host-m.given"), &pinned).expect("it was kept");
+    let ours = dir.join("id_ed25519");
+    fs::remove_file(&ours).expect("the lab has a key");
+    host.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", ours.to_str().expect("it is text")]).ends(0);
+    host.vlm(["start", "key"]).ends(1).says(&["m is stuck at address: its SSH server does not accept the lab's key"]);
     host.destroy("key");
 }
 
@@ -207,7 +216,7 @@ fn a_machine_that_the_host_cannot_start_leaves_nothing_behind() {
     host.vlm(["up", &file, "--yes"]).ends(1).says(&[
         "the machines to start take 8388736 MiB of memory",
         "error creating libvirt domain",
-        "removing domain big.huge, which was made and could not be started",
+        "removing domain `big.huge`, which was not made whole",
     ]);
     assert!(!host.of_lab("big").contains(&"domain big.huge".to_owned()), "{:?}", host.of_lab("big"));
 
@@ -239,6 +248,70 @@ fn what_was_removed_by_hand_comes_back_or_goes_for_good() {
     remove();
     host.destroy("hand");
     assert_eq!(host.inventory(), before);
+}
+
+#[test]
+fn a_killed_deploy_takes_its_children_along_and_is_taken_up_again() {
+    let Some(host) = Host::new(&[Image::Tiny]) else { return };
+    let before = host.inventory();
+    let file = host.write("kill.yaml", one("kill", "10.72.10.0/24"));
+    let up = host.start_vlm(["up", &file, "--yes"]);
+    up.until_it_says("create libvirt_network", LIMIT);
+    host.inside("kill -9 $(pidof vlm)").ends(0);
+    up.end(LIMIT);
+    // Terraform and its provider end by themselves, soon.
+    host.run([
+        "sh",
+        "-c",
+        "for _ in $(seq 300); do pgrep -f '[t]erraform' >/dev/null || exit 0; sleep 0.1; done; pgrep -af '[t]erraform'; exit 1",
+    ])
+    .ends(0);
+    host.vlm(["up", &file, "--yes"]).ends(0).says(&["1 machine ready"]);
+    host.terraform_finds_nothing("kill");
+    assert_eq!(host.ssh("kill/m", "hostname"), "m\n");
+    host.destroy("kill");
+    assert_eq!(host.inventory(), before);
+}
+
+#[test]
+fn a_damaged_terraform_state_is_never_taken_for_an_empty_host() {
+    let Some(host) = Host::new(&[Image::Tiny]) else { return };
+    let file = host.write("state.yaml", one("state", "10.72.11.0/24"));
+    host.vlm(["up", &file, "--yes"]).ends(0);
+    let there = host.of_lab("state");
+    let path = host.terraform_dir("state").join("terraform.tfstate");
+    let whole = fs::read(&path).expect("there is a state");
+    for damaged in [&b""[..], &whole[..whole.len() / 2]] {
+        fs::write(&path, damaged).expect("the state can be written");
+        for command in [&["up", "state", "--yes"][..], &["plan", "state"], &["destroy", "state", "--yes"]] {
+            host.vlm(command).ends(2).says(&["terraform.tfstate is damaged; the copy before it is beside it"]);
+        }
+        assert_eq!(host.of_lab("state"), there);
+    }
+    fs::write(&path, whole).expect("the state can be written");
+    host.vlm(["up", "state"]).ends(0).says(&["nothing to do"]);
+    // Somebody else's domain that only looks like the lab's by its name is no reason to fail, and stays.
+    host.write(
+        "other.xml",
+        "<domain type='qemu'><name>state.windows</name><memory unit='MiB'>64</memory><os><type arch='x86_64'>hvm</type></os></domain>",
+    );
+    host.virsh(&["define", "other.xml"]);
+    host.vlm(["destroy", "state", "--yes"])
+        .ends(0)
+        .says(&["left alone, because this lab did not make it: domain `state.windows`"]);
+    assert_eq!(host.of_lab("state"), ["domain state.windows"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_a_run() {
+    let Some(host) = Host::new(&[Image::Tiny]) else { return };
+    let file = host.write("pipe.yaml", one("pipe", "10.72.12.0/24"));
+    let vlm = vlm_tests::vlm();
+    let piped = format!("set -o pipefail; '{}' up '{file}' --yes | head -n 1", vlm.display());
+    host.run(["bash", "-c", &piped]).ends(0);
+    assert_eq!(host.status("pipe")["state"], "deployed");
+    assert_eq!(host.ssh("pipe/m", "hostname"), "m\n");
+    host.destroy("pipe");
 }
 
 #[test]

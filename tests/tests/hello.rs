@@ -50,7 +50,11 @@ fn hello_is_deployed_configured_exported_broken_and_mended() {
     assert_eq!(host.status("hello")["state"], "incomplete");
     assert_eq!(host.status("hello")["machines"][0]["configured"], false);
     assert_eq!(host.status("hello")["machines"][1]["configured"], true);
-    host.write("hello.yaml", example.replace("Its neighbour is db.", "Its neighbour is still db."));
+    // Files that tasks name lie beside the lab file.
+    host.write("web.motd", "This is web. Its neighbour is still db.\n");
+    let mended = example.replace("content: \"This is web. Its neighbour is db.\\n\"", "src: web.motd");
+    assert_ne!(mended, example);
+    host.write("hello.yaml", mended);
     host.start_vlm(["up", &file, "--yes"])
         .end(LIMIT)
         .ends(0)
@@ -60,6 +64,10 @@ fn hello_is_deployed_configured_exported_broken_and_mended() {
     assert_eq!(host.virsh(&["domuuid", "hello.web"]), uuid);
     assert_eq!(host.status("hello")["state"], "deployed");
     host.terraform_finds_nothing("hello");
+    host.vlm(["plan", "hello"]).ends(0).says(&["nothing to do"]);
+    host.write("web.motd", "Another greeting.\n");
+    host.vlm(["plan", "hello"]).ends(0).says(&["configures web"]);
+    host.write("web.motd", "This is web. Its neighbour is still db.\n");
 
     // --- machines know each other by name in the network's domain; for the name alone see docs/open.md
     let db = status["machines"][1]["address"].as_str().expect("it has one");

@@ -34,25 +34,25 @@ pub async fn run(engine: &Engine, running: Running, cancel: &CancellationToken) 
             event = events.recv() => match event {
                 Ok(event) => {
                     next = event.seq + 1;
-                    screen.show(&event)?;
+                    screen.try_show(&event);
                 }
                 // We were slow: what was missed is in the store.
                 Err(RecvError::Lagged(_)) => for event in engine.runs().events(id, next, u32::MAX)? {
                     next = event.seq + 1;
-                    screen.show(&event)?;
+                    screen.try_show(&event);
                 },
                 Err(RecvError::Closed) => {}
             },
             result = &mut end => break result,
             () = cancel.cancelled(), if !cancelled => {
                 cancelled = true;
-                screen.line("cancelling: waiting for what is under way to end")?;
+                let _ = screen.line("cancelling: waiting for what is under way to end; once more ends it at once");
                 engine.runs().cancel(id);
             }
         }
     };
     for event in engine.runs().events(id, next, u32::MAX)? {
-        screen.show(&event)?;
+        screen.try_show(&event);
     }
     screen.end();
     match result {
@@ -98,6 +98,8 @@ pub fn logs(engine: &Engine, lab: &str, follow: bool, run: Option<u32>, json: bo
 struct Screen {
     began_ms: Option<i64>,
     live: Option<Live>,
+    /// Whether somebody still reads what we print.
+    read: bool,
 }
 
 struct Live {
@@ -108,11 +110,11 @@ struct Live {
 impl Screen {
     fn new() -> Screen {
         let live = std::io::stdout().is_terminal().then(|| Live { lines: MultiProgress::new(), machines: BTreeMap::new() });
-        Screen { began_ms: None, live }
+        Screen { began_ms: None, live, read: true }
     }
 
     fn plain() -> Screen {
-        Screen { began_ms: None, live: None }
+        Screen { began_ms: None, live: None, read: true }
     }
 
     fn show(&mut self, event: &RunEvent) -> Result<(), End> {
@@ -132,6 +134,11 @@ impl Screen {
             self.line(&format!("{head}{line}"))?;
         }
         Ok(())
+    }
+
+    /// Shows an event, until the reader has gone away: that ends the showing, not the run.
+    fn try_show(&mut self, event: &RunEvent) {
+        self.read = self.read && self.show(event).is_ok();
     }
 
     fn line(&self, line: &str) -> Result<(), End> {

@@ -65,7 +65,7 @@ pub fn run(engine: &Engine, command: Command) -> Result<(), End> {
             let image = block_on(async { engine.images().add(&name, &file, &runs::cancel_on_interrupt()).await })?;
             print_line(&format!("added image `{}`: a disk of {}, sha256 {}", image.name, image.virtual_size, image.digest))
         }
-        Command::Build { recipe } => block_on(build(engine, &recipe, &CancellationToken::new())),
+        Command::Build { recipe } => block_on(async { build(engine, &recipe, &runs::cancel_on_interrupt()).await }),
         Command::Remove { name } => {
             engine.images().remove(&name)?;
             print_line(&format!("removed image `{name}`"))
@@ -75,16 +75,9 @@ pub fn run(engine: &Engine, command: Command) -> Result<(), End> {
 
 /// Builds an image and says how it goes.
 pub async fn build(engine: &Engine, recipe: &str, cancel: &CancellationToken) -> Result<(), End> {
-    let interrupt = runs::cancel_on_interrupt();
-    let cancel = cancel.clone();
-    let told = cancel.clone();
-    tokio::spawn(async move {
-        interrupt.cancelled().await;
-        told.cancel();
-    });
     let image = engine
         .images()
-        .build(recipe, &cancel, |line| {
+        .build(recipe, cancel, |line| {
             if let Some(step) = line.strip_prefix("step: ") {
                 let _ = print_line(&format!("image {recipe}: {step}"));
             }

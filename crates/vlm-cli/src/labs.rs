@@ -117,13 +117,14 @@ pub fn ssh(engine: &Engine, target: &str, command: &[String]) -> Result<(), End>
     let Some((lab, machine)) = target.split_once('/') else {
         return Err(End::Refused(format!("`{target}` is no LAB/MACHINE"), "write, for example, hello/web".into()));
     };
-    let (_, design) = engine.labs().read(lab)?;
+    let (row, design) = engine.labs().read(lab)?;
     if !design.machines().iter().any(|known| known.name == machine) {
         let names: Vec<String> = design.machines().into_iter().map(|machine| machine.name).collect();
         return Err(End::Refused(format!("lab `{lab}` has no machine `{machine}`"), format!("it has {}", names.join(", "))));
     }
     let config = engine.labs().project_dir(lab).join("ssh_config");
-    if !config.is_file() {
+    // A plan alone writes that file, too.
+    if row.state == LabState::Designed || !config.is_file() {
         return Err(End::Refused(format!("lab `{lab}` is not deployed"), format!("deploy it with `vlm up {lab}`")));
     }
     let error = Command::new("ssh").arg("-F").arg(config).arg(machine).arg("--").args(command).exec();

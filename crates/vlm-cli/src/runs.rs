@@ -3,6 +3,7 @@
 use std::{
     io::{IsTerminal, Write},
     path::Path,
+    time::Duration,
 };
 
 use serde_json::json;
@@ -19,7 +20,7 @@ use vlm_lab::{
 
 use crate::{End, follow, images, labs, print_json, print_line};
 
-/// A token that Ctrl+C or SIGTERM cancels. Needs a runtime.
+/// A token that Ctrl+C or SIGTERM cancels; a second one ends us at once, and our children with us. Needs a runtime.
 pub fn cancel_on_interrupt() -> CancellationToken {
     let cancel = CancellationToken::new();
     let told = cancel.clone();
@@ -27,13 +28,33 @@ pub fn cancel_on_interrupt() -> CancellationToken {
         let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
             return;
         };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if told.is_cancelled() {
+                std::process::exit(130);
+            }
+            told.cancel();
         }
-        told.cancel();
     });
     cancel
+}
+
+/// What `work` comes to; cancelled, it gets a moment to end by itself. A libvirt that hangs must not hold us.
+async fn unless_cancelled<T, E: Into<End>>(
+    work: impl Future<Output = Result<T, E>>,
+    cancel: &CancellationToken,
+) -> Result<T, End> {
+    let given_up = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    };
+    tokio::select! {
+        result = work => result.map_err(Into::into),
+        () = given_up => Err(End::Cancelled),
+    }
 }
 
 /// The name of the lab that `target` means: a file is saved first.
@@ -54,20 +75,24 @@ fn lab_of(engine: &Engine, target: &str) -> Result<String, End> {
     Ok(name)
 }
 
-/// Plans; what stops a plan because of the stored document's problems is shown line by line.
-async fn planned(engine: &Engine, lab: &str, target: &str, cancel: &CancellationToken) -> Result<PlannedRun, End> {
-    match engine.runs().plan(lab, cancel).await {
-        Ok(planned) => Ok(planned),
-        Err(Error::Problems { problems, .. }) => {
+/// Plans, without hanging when cancelled.
+async fn planned(engine: &Engine, lab: &str, cancel: &CancellationToken) -> Result<Result<PlannedRun, Error>, End> {
+    unless_cancelled(async { Ok::<_, End>(engine.runs().plan(lab, cancel).await) }, cancel).await
+}
+
+/// What stopped a plan; the stored document's problems are shown line by line.
+fn stopped(error: Error, target: &str) -> End {
+    match error {
+        Error::Problems { problems, .. } => {
             for problem in &problems {
                 eprintln!("{}", labs::problem_line(target, problem));
             }
-            Err(End::Status(2))
+            End::Status(2)
         }
-        Err(error @ Error::ImagesToBuild(_)) => {
-            Err(End::Refused(error.to_string(), "build them with `vlm image build NAME`; `vlm up` does it by itself".into()))
+        Error::ImagesToBuild(_) => {
+            End::Refused(error.to_string(), "build them with `vlm image build NAME`; `vlm up` does it by itself".into())
         }
-        Err(error) => Err(error.into()),
+        error => error.into(),
     }
 }
 
@@ -75,7 +100,7 @@ async fn planned(engine: &Engine, lab: &str, target: &str, cancel: &Cancellation
 pub async fn plan(engine: &Engine, target: &str, json: bool) -> Result<(), End> {
     let lab = lab_of(engine, target)?;
     let cancel = cancel_on_interrupt();
-    let planned = planned(engine, &lab, target, &cancel).await?;
+    let planned = planned(engine, &lab, &cancel).await?.map_err(|error| stopped(error, target))?;
     if json {
         return print_json(&json!({
             "lab": planned.lab,
@@ -134,28 +159,24 @@ pub async fn up(engine: &Engine, target: &str, yes: bool) -> Result<(), End> {
     let lab = lab_of(engine, target)?;
     let cancel = cancel_on_interrupt();
     let planned = loop {
-        match engine.runs().plan(&lab, &cancel).await {
+        match planned(engine, &lab, &cancel).await? {
             Ok(planned) => break planned,
             Err(Error::ImagesToBuild(names)) => {
                 for name in names {
-                    print_line(&format!("image {name} is not here yet: building it from packages, this takes some minutes"))?;
+                    let _ = print_line(&format!(
+                        "image {name} is not here yet: building it from packages, this takes some minutes"
+                    ));
                     images::build(engine, &name, &cancel).await?;
                 }
             }
-            Err(Error::Problems { problems, .. }) => {
-                for problem in &problems {
-                    eprintln!("{}", labs::problem_line(target, problem));
-                }
-                return Err(End::Status(2));
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(stopped(error, target)),
         }
     };
-    show(&planned)?;
+    let _ = show(&planned); // whether somebody reads it does not change what is to be done
     if planned.is_empty() {
         return Ok(());
     }
-    confirm(&format!("Deploy {lab}?"), yes)?;
+    confirm(&format!("Deploy {lab}?"), yes, &cancel).await?;
     let running = engine.runs().begin(planned, false)?;
     follow::run(engine, running, &cancel).await
 }
@@ -163,7 +184,7 @@ pub async fn up(engine: &Engine, target: &str, yes: bool) -> Result<(), End> {
 /// `vlm start`
 pub async fn start(engine: &Engine, lab: &str) -> Result<(), End> {
     let cancel = cancel_on_interrupt();
-    let planned = engine.runs().plan_start(lab).await?;
+    let planned = unless_cancelled(engine.runs().plan_start(lab), &cancel).await?;
     if planned.is_empty() {
         return print_line(&format!("{lab}: nothing to do, every machine is on"));
     }
@@ -173,24 +194,24 @@ pub async fn start(engine: &Engine, lab: &str) -> Result<(), End> {
 /// `vlm stop`
 pub async fn stop(engine: &Engine, lab: &str, force: bool) -> Result<(), End> {
     let cancel = cancel_on_interrupt();
-    let planned = engine.runs().plan_stop(lab).await?;
+    let planned = unless_cancelled(engine.runs().plan_stop(lab), &cancel).await?;
     follow::run(engine, engine.runs().begin(planned, force)?, &cancel).await
 }
 
 /// `vlm destroy`
 pub async fn destroy(engine: &Engine, lab: &str, yes: bool) -> Result<(), End> {
     let cancel = cancel_on_interrupt();
-    let planned = engine.runs().plan_destroy(lab, &cancel).await?;
+    let planned = unless_cancelled(engine.runs().plan_destroy(lab, &cancel), &cancel).await?;
     for thing in &planned.planned {
-        print_line(&format!("  - {} {} {}", thing.noun, thing.name, thing.sentence))?;
+        let _ = print_line(&format!("  - {} {} {}", thing.noun, thing.name, thing.sentence));
     }
     let machines = planned.planned.iter().filter(|thing| thing.noun == "machine").count();
-    confirm(&format!("Destroy {lab}? {machines} machines and their disks go. The design stays."), yes)?;
+    confirm(&format!("Destroy {lab}? {machines} machines and their disks go. The design stays."), yes, &cancel).await?;
     follow::run(engine, engine.runs().begin(planned, false)?, &cancel).await
 }
 
 /// Asks a person; where there is none to ask, `--yes` must have said so.
-fn confirm(question: &str, yes: bool) -> Result<(), End> {
+async fn confirm(question: &str, yes: bool, cancel: &CancellationToken) -> Result<(), End> {
     if yes {
         return Ok(());
     }
@@ -199,7 +220,18 @@ fn confirm(question: &str, yes: bool) -> Result<(), End> {
     }
     print!("{question} [y/N] ");
     let _ = std::io::stdout().flush();
-    let mut answer = String::new();
-    let _ = std::io::stdin().read_line(&mut answer);
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(End::Cancelled) }
+    let (tell, answer) = tokio::sync::oneshot::channel();
+    // A thread of its own: it may wait for a line that never comes.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = std::io::stdin().read_line(&mut line);
+        let _ = tell.send(line);
+    });
+    tokio::select! {
+        Ok(line) = answer => if matches!(line.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(End::Cancelled) },
+        () = cancel.cancelled() => {
+            println!();
+            Err(End::Cancelled)
+        }
+    }
 }

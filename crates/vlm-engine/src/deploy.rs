@@ -5,16 +5,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fs::{self, File},
-    io::{self, Read as _, Seek as _, Write as _},
+    fs, io,
     net::Ipv4Addr,
-    os::fd::AsFd,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use rustix::fs::FlockOperation;
 use sha2::{Digest, Sha256};
 use tokio::{
     sync::{Semaphore, watch},
@@ -27,7 +25,7 @@ use vlm_lab::{
     lifecycle::DomainState,
     model::{Firmware, NetworkMode},
     phase::{self, Phase, Standing},
-    plan::{self, Change, ChangeKind, Disruption, Planned},
+    plan::{self, Change, ChangeKind, Disruption},
     problems::{Problem, Severity},
     render::{self, Context, KeyPair},
 };
@@ -41,14 +39,15 @@ use crate::{
     images,
     journal::Journal,
     labs,
-    libvirt::{self, Connection, HostFacts},
+    libvirt::{self, Connection, HostFacts, Thing},
+    lock::{self, Lock},
     ports,
     readiness::{self, Login, NotReady, Seen, States, Watch},
     runs::{EventBody, ResourceState, RunEvent, RunId, RunKind, RunStatus, RunSummary, TaskOutcome},
     ssh,
     store::{self, LabRow, LabState, MachineRow},
     terraform::{
-        self, Terraform, create_private_dir,
+        self, Known, Planned, Terraform, create_private_dir,
         message::{Message, Progress},
         write_private,
     },
@@ -120,14 +119,9 @@ pub enum Error {
         /// What to do about it.
         remedy: String,
     },
-    /// Another process is at work on the lab.
-    #[error("lab `{lab}` is being changed by another process ({holder}); wait for it or cancel it there")]
-    Busy {
-        /// The lab.
-        lab: String,
-        /// Who, as far as known.
-        holder: String,
-    },
+    /// The lab's lock.
+    #[error(transparent)]
+    Lock(#[from] lock::Error),
     /// Machines did not come up or could not be configured; their own events say why.
     #[error("{0}")]
     Failed(String),
@@ -140,11 +134,21 @@ impl Error {
     /// Whether nothing was touched.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Error::Problems { .. } | Error::ImagesToBuild(_) | Error::Refused { .. } | Error::Busy { .. } => true,
-            Error::Labs(error) => {
-                matches!(error, labs::Error::Unknown(_) | labs::Error::Unreadable(_) | labs::Error::Deployed(_))
-            }
-            Error::Terraform(terraform::Error::Missing) | Error::Ansible(ansible::Error::Missing) => true,
+            Error::Problems { .. }
+            | Error::ImagesToBuild(_)
+            | Error::Refused { .. }
+            | Error::Lock(lock::Error::Busy { .. }) => true,
+            Error::Labs(error) => matches!(
+                error,
+                labs::Error::Unknown(_)
+                    | labs::Error::Unreadable(_)
+                    | labs::Error::Deployed(_)
+                    | labs::Error::Lock(lock::Error::Busy { .. })
+            ),
+            Error::Terraform(
+                terraform::Error::Missing | terraform::Error::State { .. } | terraform::Error::OtherProgram { .. },
+            )
+            | Error::Ansible(ansible::Error::Missing) => true,
             _ => false,
         }
     }
@@ -154,6 +158,8 @@ impl Error {
         matches!(
             self,
             Error::Cancelled
+                | Error::Lock(lock::Error::Cancelled)
+                | Error::Libvirt(libvirt::Error::Cancelled)
                 | Error::Terraform(terraform::Error::Cancelled { .. })
                 | Error::Ansible(ansible::Error::Cancelled)
                 | Error::Images(images::Error::Cancelled)
@@ -168,7 +174,7 @@ pub struct PlannedRun {
     /// The lab's name.
     pub lab: String,
     /// What becomes of each machine and network.
-    pub planned: Vec<Planned>,
+    pub planned: Vec<plan::Planned>,
     /// Terraform's changes, one by one.
     pub changes: Vec<Change>,
     /// Machines that will be powered on.
@@ -185,6 +191,8 @@ pub struct PlannedRun {
     pub has_memory_mib: u64,
     /// Warnings about the lab, and about what it asks of the host.
     pub warnings: Vec<String>,
+    /// What it makes on the host.
+    makes: BTreeSet<Thing>,
     site: Arc<Site>,
 }
 
@@ -257,7 +265,9 @@ impl Runs<'_> {
         site.forget_what_is_gone(cancel).await?;
         site.refuse_conflicts().await?;
         site.terraform.plan(false, cancel, |_| {}).await?;
-        let changes = site.terraform.changes(cancel).await?;
+        let Planned { changes, makes } = site.terraform.planned(cancel).await?;
+        let makes: BTreeSet<Thing> = makes.iter().filter_map(thing).collect();
+        site.refuse_taken(&makes).await?;
         let (starts, configures) = site.to_do(&changes).await?;
         let needs_memory_mib = site.machines.iter().filter(|m| starts.contains(&m.name)).map(|m| m.memory.as_mib()).sum();
         let mut warnings: Vec<String> = self
@@ -286,6 +296,7 @@ impl Runs<'_> {
             needs_memory_mib,
             has_memory_mib: site.facts.free_memory_mib,
             warnings,
+            makes,
             site: Arc::new(site),
         })
     }
@@ -313,11 +324,11 @@ impl Runs<'_> {
     pub async fn plan_destroy(&self, lab: &str, cancel: &CancellationToken) -> Result<PlannedRun, Error> {
         let site = Site::open_any(self.engine, lab, true).await?;
         let mut changes = Vec::new();
-        if site.terraform.dir.join("main.tf").is_file() && site.terraform.has_state() {
+        if site.terraform.dir.join("main.tf").is_file() && site.terraform.has_state()? {
             site.terraform.init(cancel).await?;
             site.forget_what_is_gone(cancel).await?;
             site.terraform.plan(true, cancel, |_| {}).await?;
-            changes = site.terraform.changes(cancel).await?;
+            changes = site.terraform.planned(cancel).await?.changes;
         }
         let mut run = site.simple(RunKind::Destroy, Vec::new(), Vec::new());
         run.planned = plan::planned(&changes);
@@ -349,9 +360,9 @@ impl Runs<'_> {
             let kind = planned.kind;
             engine.store().set_lab_state(&lab, LabState::Changing)?;
             engine.stale(Resource::Labs);
-            let result = carry_out(planned, &told, &cancel, force).await;
+            let result = carry_out(&planned, &told, &cancel, force).await;
             let (status, sentence, state) = match &result {
-                Ok(sentence) => (RunStatus::Done, sentence.clone(), state_after(kind)),
+                Ok(sentence) => (RunStatus::Done, sentence.clone(), state_after(kind, planned.site.row.state)),
                 Err(error) if cancel.is_cancelled() || error.is_cancel() => (
                     RunStatus::Cancelled,
                     format!("cancelled; `vlm up {lab}` goes on, `vlm destroy {lab}` takes it away"),
@@ -371,6 +382,8 @@ impl Runs<'_> {
             engine.active().lock().expect("no panic while runs are noted").remove(&id);
             engine.stale(Resource::Runs);
             engine.stale(Resource::Labs);
+            // The lab's lock goes with it: not before the last word about this run is written.
+            drop(planned);
             if status == RunStatus::Cancelled { Err(Error::Cancelled) } else { result }
         });
         Ok(Running { id, journal, from_the_start, work })
@@ -399,17 +412,20 @@ impl Runs<'_> {
     }
 }
 
-fn state_after(kind: RunKind) -> LabState {
-    match kind {
-        RunKind::Deploy | RunKind::Start => LabState::Deployed,
-        RunKind::Stop => LabState::Stopped,
-        RunKind::Destroy => LabState::Designed,
+fn state_after(kind: RunKind, before: LabState) -> LabState {
+    match (kind, before) {
+        (RunKind::Deploy, _) => LabState::Deployed,
+        (RunKind::Destroy, _) => LabState::Designed,
+        // Machines that a failed deploy did not make are still missing.
+        (RunKind::Start | RunKind::Stop, LabState::Incomplete) => LabState::Incomplete,
+        (RunKind::Start, _) => LabState::Deployed,
+        (RunKind::Stop, _) => LabState::Stopped,
     }
 }
 
-async fn carry_out(planned: PlannedRun, journal: &Journal, cancel: &CancellationToken, force: bool) -> Result<String, Error> {
+async fn carry_out(planned: &PlannedRun, journal: &Journal, cancel: &CancellationToken, force: bool) -> Result<String, Error> {
     match planned.kind {
-        RunKind::Deploy => deploy(&planned, journal, cancel).await,
+        RunKind::Deploy => deploy(planned, journal, cancel).await,
         RunKind::Start => {
             let count = planned.starts.len();
             bring_up(&planned.site, &planned.starts, &planned.configures, journal, cancel).await?;
@@ -417,7 +433,7 @@ async fn carry_out(planned: PlannedRun, journal: &Journal, cancel: &Cancellation
             Ok(format!("{} started", machines(count)))
         }
         RunKind::Stop => stop(&planned.site, journal, cancel, force).await,
-        RunKind::Destroy => destroy(&planned, journal, cancel).await,
+        RunKind::Destroy => destroy(planned, journal, cancel).await,
     }
 }
 
@@ -425,7 +441,8 @@ async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationTo
     let site = &planned.site;
     let begun = Instant::now();
     if !planned.changes.is_empty() {
-        journal.step("images/local", site.place_images(journal)).await?;
+        journal.step("images/local", site.place_images(journal, cancel)).await?;
+        journal.step("claim/local", site.claim(&planned.makes, journal)).await?;
         journal.say(EventBody::step(format!("applying {} changes with Terraform", planned.changes.len())));
         let apply = site.terraform.apply(site.resources_at_once(), cancel, |message| tell_terraform(journal, message));
         let apply = async {
@@ -433,11 +450,10 @@ async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationTo
             let _held = site.hold_back(&planned.changes).await?;
             Ok::<_, Error>(apply.await?)
         };
-        if let Err(error) = journal.step("apply/local", apply).await {
-            // The failure matters more than what clearing up says; a destroy does that again.
-            let _ = site.remove_strays(journal).await;
-            return Err(error);
-        }
+        let applied = journal.step("apply/local", apply).await;
+        // A failure of the apply matters more than one of clearing up, which the next run does again.
+        let cleared = site.remove_strays(journal).await;
+        applied.and(cleared)?;
         let names: Vec<&str> = site.machines.iter().map(|machine| machine.name.as_str()).collect();
         site.engine.store().keep_machines(site.row.id, &names)?;
         // A machine on a new disk has not been configured, whatever its predecessor was.
@@ -460,21 +476,27 @@ async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationTo
 async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationToken) -> Result<String, Error> {
     let site = &planned.site;
     site.engine.ports().close(&site.lab.name).await?;
-    // Terraform makes its state with the first resource: before that, nothing on the host can be this lab's.
-    let was_applied = site.terraform.dir.join("terraform.tfstate").exists();
-    // Before their disks go: a domain is ours by its disk.
+    let mut ours = site.ours()?;
+    // Should Terraform's state have been lost, the store still remembers machines.
+    let machines = site.engine.store().machines(site.row.id)?.into_iter();
+    ours.extend(machines.map(|machine| Thing::Domain { name: site.domain(&machine.name) }));
     journal.step("strays/local", site.remove_strays(journal)).await?;
     if !planned.changes.is_empty() {
         journal.say(EventBody::step(format!("destroying {} resources with Terraform", planned.changes.len())));
         let apply = site.terraform.apply(site.resources_at_once(), cancel, |message| tell_terraform(journal, message));
         journal.step("destroy/local", async { Ok::<_, Error>(apply.await?) }).await?;
     }
-    if was_applied {
-        journal.say(EventBody::step("looking for what may be left"));
-        let left = site.leftovers().await?;
-        if !left.is_empty() {
-            return Err(Error::Failed(format!("still on the host: {}", left.join(", "))));
-        }
+    journal.say(EventBody::step("looking for what may be left"));
+    let there = site.on_host(&ours).await?;
+    let list = |things: Vec<&Thing>| things.into_iter().map(Thing::to_string).collect::<Vec<_>>().join(", ");
+    let left: Vec<&Thing> = there.intersection(&ours).collect();
+    if !left.is_empty() {
+        return Err(Error::Failed(format!("still on the host: {}", list(left))));
+    }
+    let prefix = format!("{}.", site.lab.name);
+    let others: Vec<&Thing> = there.iter().filter(|thing| thing.name().starts_with(&prefix)).collect();
+    if !others.is_empty() {
+        journal.say(EventBody::step(format!("left alone, because this lab did not make it: {}", list(others))));
     }
     site.engine.store().keep_machines(site.row.id, &[])?;
     if site.dir.exists() {
@@ -486,6 +508,18 @@ async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationT
 
 async fn stop(site: &Site, journal: &Journal, cancel: &CancellationToken, force: bool) -> Result<String, Error> {
     site.engine.ports().close(&site.lab.name).await?;
+    // Also what an earlier design made and no deploy has removed yet.
+    let mut names: BTreeSet<String> = site.machines.iter().map(|machine| machine.name.clone()).collect();
+    names.extend(
+        site.terraform
+            .resources()
+            .unwrap_or_default()
+            .iter()
+            .filter(|known| known.resource_type == "libvirt_domain")
+            .filter_map(|known| Some(known.name.strip_prefix(&site.domain(""))?.to_owned())),
+    );
+    let depends_on =
+        |name: &str, on: &String| site.machines.iter().any(|machine| machine.name == name && machine.depends_on.contains(on));
     let mut count = 0;
     let mut asked: HashMap<String, Instant> = HashMap::new();
     let mut every = interval(STATES_EVERY);
@@ -496,7 +530,7 @@ async fn stop(site: &Site, journal: &Journal, cancel: &CancellationToken, force:
         }
         let states = site.states().await?;
         let on = |name: &str| states.get(name).is_some_and(|state| state.is_active());
-        let active: Vec<&Machine> = site.machines.iter().filter(|machine| on(&machine.name)).collect();
+        let active: Vec<&String> = names.iter().filter(|name| on(name)).collect();
         if active.is_empty() {
             return Ok(if count == 0 {
                 "nothing to do: no machine is on".to_owned()
@@ -504,26 +538,26 @@ async fn stop(site: &Site, journal: &Journal, cancel: &CancellationToken, force:
                 format!("{} stopped", machines(count))
             });
         }
-        for machine in &active {
-            let needed = active.iter().any(|other| other.depends_on.contains(&machine.name));
-            let domain = site.domain(&machine.name);
-            match asked.get(&machine.name) {
+        for name in &active {
+            let needed = active.iter().any(|other| depends_on(other, name));
+            let domain = site.domain(name);
+            match asked.get(*name) {
                 // Machines that others need go last.
                 None if !needed => {
                     count += 1;
-                    asked.insert(machine.name.clone(), Instant::now());
-                    let step = format!("stop/{}", machine.name);
+                    asked.insert(name.to_string(), Instant::now());
+                    let step = format!("stop/{}", name);
                     if force {
-                        journal.say_of(&machine.name, EventBody::step("forcing off"));
+                        journal.say_of(name, EventBody::step("forcing off"));
                         journal.step(&step, async { Ok::<_, Error>(site.connection.force_off(&domain).await?) }).await?;
                     } else {
-                        journal.say_of(&machine.name, EventBody::step("shutting down"));
+                        journal.say_of(name, EventBody::step("shutting down"));
                         journal.step(&step, async { Ok::<_, Error>(site.connection.shut_down(&domain).await?) }).await?;
                     }
                 }
                 Some(since) if since.elapsed() > SHUT_DOWN_LIMIT => {
                     let text = format!("did not shut down within {} s, forcing off", SHUT_DOWN_LIMIT.as_secs());
-                    journal.say_of(&machine.name, EventBody::step(text));
+                    journal.say_of(name, EventBody::step(text));
                     site.connection.force_off(&domain).await?;
                 }
                 _ => {}
@@ -771,9 +805,13 @@ impl Site {
         let connection = engine.connection(LOCAL).await?;
         let facts = engine.hosts().facts(LOCAL).await?;
         let refused = |message, remedy: &str| Error::Refused { message, remedy: remedy.to_owned() };
-        let acceleration = acceleration::decide(lab.acceleration, &facts, engine.store(), &engine.dirs().data.join("probe"))
-            .await
-            .map_err(|message| refused(message, "set `acceleration: auto`, or make KVM work on this computer"))?;
+        let acceleration = if whatever {
+            Accelerated { kvm: false, why: "no machine is started".into() }
+        } else {
+            acceleration::decide(lab.acceleration, &facts, engine.store(), &engine.dirs().data.join("probe"))
+                .await
+                .map_err(|message| refused(message, "set `acceleration: auto`, or make KVM work on this computer"))?
+        };
         if facts.uefi.is_none() && machines.iter().any(|machine| machine.firmware == Firmware::Uefi) && !whatever {
             return Err(refused(
                 "a machine wants UEFI, but the host has no UEFI firmware".into(),
@@ -823,6 +861,7 @@ impl Site {
             needs_memory_mib: 0,
             has_memory_mib: self.facts.free_memory_mib,
             warnings: Vec::new(),
+            makes: BTreeSet::new(),
             site: Arc::new(self),
         }
     }
@@ -843,7 +882,11 @@ impl Site {
     /// An emulated guest that boots takes a whole processor; under KVM it mostly waits for its disk.
     fn starts_at_once(&self) -> usize {
         let cpus = self.facts.cpus.max(1) as usize;
-        self.engine.settings().starts_at_once.unwrap_or(if self.acceleration.kvm { cpus * 2 } else { cpus.max(2) })
+        self.engine.settings().starts_at_once.map(NonZeroUsize::get).unwrap_or(if self.acceleration.kvm {
+            cpus * 2
+        } else {
+            cpus.max(2)
+        })
     }
 
     /// Making a domain takes libvirt and QEMU a processor for a moment; more at once only lengthens each.
@@ -904,7 +947,8 @@ impl Site {
         }
         // Plays of specs that are gone, so that the folder is what the lab says.
         for entry in fs::read_dir(project.join("plays")).into_iter().flatten().flatten() {
-            if !files.contains_key(&format!("plays/{}", entry.file_name().to_string_lossy())) {
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if is_file && !files.contains_key(&format!("plays/{}", entry.file_name().to_string_lossy())) {
                 fs::remove_file(entry.path()).map_err(io(format!("delete {}", entry.path().display())))?;
             }
         }
@@ -913,7 +957,7 @@ impl Site {
             let _ = fs::remove_file(&link);
             std::os::unix::fs::symlink(&self.row.dir, &link).map_err(io(format!("make {}", link.display())))?;
         }
-        Ok(())
+        link_plays(&project)
     }
 
     /// The machines, those without a derived address with the one that they were last seen at.
@@ -1004,18 +1048,8 @@ impl Site {
 
     /// Refuses what would collide with things on the host that are not this lab's.
     async fn refuse_conflicts(&self) -> Result<(), Error> {
-        let ours = self.terraform.names();
+        let ours: BTreeSet<String> = self.ours()?.iter().map(|thing| thing.name().to_owned()).collect();
         let refused = |message: String, remedy: String| Err(Error::Refused { message, remedy });
-        let domains = self.connection.domains().await?;
-        for machine in &self.machines {
-            let name = self.domain(&machine.name);
-            if !ours.contains(&name) && domains.iter().any(|domain| domain.name == name) {
-                return refused(
-                    format!("the host already has a domain `{name}` that is not this lab's"),
-                    "rename the lab or the machine, or remove that domain".into(),
-                );
-            }
-        }
         let networks = self.connection.networks().await?;
         let bridges: BTreeSet<&str> = networks
             .iter()
@@ -1024,13 +1058,6 @@ impl Site {
             .collect();
         let routes = hosts::routes();
         for (key, network) in self.lab.networks.iter().filter(|(_, network)| network.mode != NetworkMode::Bridge) {
-            let name = self.domain(key);
-            if !ours.contains(&name) && networks.iter().any(|network| network.name == name) {
-                return refused(
-                    format!("the host already has a network `{name}` that is not this lab's"),
-                    "rename the lab or the network, or remove that network".into(),
-                );
-            }
             let Some(cidr) = network.cidr else { continue };
             let overlaps = |other: &ipnet::Ipv4Net| other.contains(&cidr.network()) || cidr.contains(&other.network());
             if let Some(other) = networks.iter().find(|other| !ours.contains(&other.name) && other.subnets.iter().any(overlaps))
@@ -1066,10 +1093,13 @@ impl Site {
     }
 
     /// Makes sure that the pool is there, and that each image that machines start from lies in it.
-    async fn place_images(&self, journal: &Journal) -> Result<(), Error> {
+    async fn place_images(&self, journal: &Journal, cancel: &CancellationToken) -> Result<(), Error> {
         let settings = self.engine.settings();
         // One process at a time: another would take a half sent image for a whole one.
-        let _turn = Lock::wait(&self.engine.dirs().data.join("locks"), "images-local").await?;
+        let _turn = Lock::wait(&self.engine.dirs().data.join("locks"), "images-local", cancel, |holder| {
+            journal.say(EventBody::step(format!("waiting for {holder}, which sends images to the host")));
+        })
+        .await?;
         if self.connection.pool(settings.pool()).await?.is_none() {
             self.connection.ensure_pool(settings.pool(), settings.pool_path()).await?;
         }
@@ -1097,7 +1127,7 @@ impl Site {
             let last = std::sync::Mutex::new(last);
             let progress = move |done| (last.lock().expect("no panic while telling"))(done);
             let path = self.engine.images().path(&image.digest);
-            self.connection.upload(settings.pool(), &volume, &path, image.virtual_bytes as u64, progress).await?;
+            self.connection.upload(settings.pool(), &volume, &path, image.virtual_bytes as u64, cancel, progress).await?;
         }
         Ok(())
     }
@@ -1133,56 +1163,100 @@ impl Site {
     /// Takes networks and volumes that somebody removed by hand out of Terraform's state: the provider's refresh fails on them,
     /// where it should find that they are to be made again.
     async fn forget_what_is_gone(&self, cancel: &CancellationToken) -> Result<(), Error> {
-        let known = self.terraform.resources();
-        if known.is_empty() {
-            return Ok(());
-        }
-        let networks: BTreeSet<String> = self.connection.networks().await?.into_iter().map(|network| network.name).collect();
-        let pool = self.engine.settings().pool();
-        // Of a pool that is not there now nobody knows what it holds.
-        let volumes: Option<BTreeSet<String>> = match self.connection.pool(pool).await? {
-            Some(_) => Some(self.connection.volumes(pool).await?.into_iter().collect()),
-            None => None,
+        let known = self.terraform.resources()?;
+        let things: BTreeSet<Thing> = known.iter().filter_map(thing).collect();
+        let there = self.on_host(&things).await?;
+        let pools: BTreeSet<&str> = there.iter().filter_map(Thing::pool).collect();
+        let is_gone = |thing: Thing| match &thing {
+            Thing::Domain { .. } => false, // the provider sees that by itself
+            Thing::Network { .. } => !there.contains(&thing),
+            // Of a pool that is not there now, or holds nothing at all, nobody knows what became of it.
+            Thing::Volume { pool, .. } => pools.contains(pool.as_str()) && !there.contains(&thing),
         };
-        let is_gone = |resource: &terraform::Known| match resource.resource_type.as_str() {
-            "libvirt_network" => !networks.contains(&resource.name),
-            "libvirt_volume" => volumes.as_ref().is_some_and(|volumes| !volumes.contains(&resource.name)),
-            _ => false,
-        };
-        let gone: Vec<String> = known.into_iter().filter(is_gone).map(|resource| resource.address).collect();
+        let gone: Vec<String> =
+            known.into_iter().filter(|known| thing(known).is_some_and(is_gone)).map(|known| known.address).collect();
         Ok(self.terraform.forget(&gone, cancel).await?)
     }
 
-    /// Removes domains of this lab that Terraform does not know: the provider forgets one that it defined and could not start.
-    /// A domain of that name is ours when its disk is the one that we made for it; others stay.
-    async fn remove_strays(&self, journal: &Journal) -> Result<(), Error> {
-        let pool = self.engine.settings().pool();
-        let known = self.terraform.names();
-        let prefix = format!("{}.", self.lab.name);
-        let names = self.connection.domains().await?.into_iter().map(|domain| domain.name);
-        for name in names.filter(|name| name.starts_with(&prefix) && !known.contains(name)) {
-            let system_disk = (pool.to_owned(), format!("{name}.system.qcow2"));
-            if self.connection.disk_volumes(&name).await?.contains(&system_disk) {
-                journal.say(EventBody::step(format!("removing domain {name}, which was made and could not be started")));
-                self.connection.undefine(&name).await?;
-            }
+    /// Refuses to make what is on the host already and is not this lab's.
+    async fn refuse_taken(&self, makes: &BTreeSet<Thing>) -> Result<(), Error> {
+        let ours = self.ours()?;
+        match self.on_host(makes).await?.iter().find(|thing| makes.contains(thing) && !ours.contains(thing)) {
+            None => Ok(()),
+            Some(thing) => Err(Error::Refused {
+                message: format!("the host already has a {thing} that is not this lab's"),
+                remedy: "rename it in the lab file or rename the lab, or remove it from the host".into(),
+            }),
         }
-        Ok(())
     }
 
-    /// What on the host bears the lab's name: domains, networks, volumes.
-    async fn leftovers(&self) -> Result<Vec<String>, Error> {
-        let prefix = format!("{}.", self.lab.name);
-        let named = |kind: &str, names: Vec<String>| -> Vec<String> {
-            names.into_iter().filter(|name| name.starts_with(&prefix)).map(|name| format!("{kind} {name}")).collect()
-        };
-        let mut left = named("domain", self.connection.domains().await?.into_iter().map(|domain| domain.name).collect());
-        left.extend(named("network", self.connection.networks().await?.into_iter().map(|network| network.name).collect()));
-        let pool = self.engine.settings().pool();
-        if self.connection.pool(pool).await?.is_some() {
-            left.extend(named("volume", self.connection.volumes(pool).await?));
+    /// Writes down what is about to be made, and has just been found free: see [`Site::remove_strays`].
+    async fn claim(&self, makes: &BTreeSet<Thing>, journal: &Journal) -> Result<(), Error> {
+        self.remove_strays(journal).await?;
+        self.refuse_taken(makes).await?;
+        self.write_claims(makes)
+    }
+
+    /// Removes what an apply made and Terraform does not know: the provider forgets a domain that it defined and could not
+    /// start, and a killed apply whatever it was at. Such things are told by their names, which were free before the apply and
+    /// written down then; what Terraform knows is left to it.
+    async fn remove_strays(&self, journal: &Journal) -> Result<(), Error> {
+        let mut claims = self.claims()?;
+        if claims.is_empty() {
+            return Ok(());
         }
-        Ok(left)
+        let known: BTreeSet<Thing> = self.terraform.resources()?.iter().filter_map(thing).collect();
+        claims.retain(|thing| !known.contains(thing));
+        // Domains come first, before what they use.
+        for stray in self.on_host(&claims).await?.intersection(&claims) {
+            journal.say(EventBody::step(format!("removing {stray}, which was not made whole")));
+            self.connection.remove(stray).await?;
+        }
+        self.write_claims(&BTreeSet::new())
+    }
+
+    fn claims_path(&self) -> PathBuf {
+        self.dir.join(LOCAL).join("claims.json")
+    }
+
+    fn claims(&self) -> Result<BTreeSet<Thing>, Error> {
+        let io = |source| Error::Io { what: format!("read {}", self.claims_path().display()), source };
+        match fs::read(self.claims_path()) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| io(error.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+            Err(error) => Err(io(error)),
+        }
+    }
+
+    fn write_claims(&self, claims: &BTreeSet<Thing>) -> Result<(), Error> {
+        let text = serde_json::to_vec(claims).expect("names are JSON");
+        write_private(&self.claims_path(), text)
+            .map(drop)
+            .map_err(|source| Error::Io { what: format!("write {}", self.claims_path().display()), source })
+    }
+
+    /// What on the host is this lab's: what Terraform knows, and what a run was about to make.
+    fn ours(&self) -> Result<BTreeSet<Thing>, Error> {
+        let mut ours = self.claims()?;
+        ours.extend(self.terraform.resources()?.iter().filter_map(thing));
+        Ok(ours)
+    }
+
+    /// All domains, networks and, in our pool and in those of `things`, volumes.
+    async fn on_host(&self, things: &BTreeSet<Thing>) -> Result<BTreeSet<Thing>, Error> {
+        let pools = things.iter().filter_map(Thing::pool).chain([self.engine.settings().pool()]);
+        Ok(self.connection.things(pools.map(str::to_owned).collect()).await?)
+    }
+}
+
+/// What a resource of Terraform's is on the host; none for those that only Terraform has.
+fn thing(known: &Known) -> Option<Thing> {
+    let name = known.name.clone();
+    match (known.resource_type.as_str(), &known.pool) {
+        ("libvirt_domain", _) => Some(Thing::Domain { name }),
+        ("libvirt_network", _) => Some(Thing::Network { name }),
+        ("libvirt_volume", Some(pool)) => Some(Thing::Volume { pool: pool.clone(), name }),
+        _ => None,
     }
 }
 
@@ -1202,6 +1276,18 @@ pub(crate) fn write_seeds(lab: &Lab, machines: &[Machine], context: &Context, di
     for entry in fs::read_dir(dir.join("seeds")).into_iter().flatten().flatten() {
         if !wanted.contains(&entry.path()) {
             fs::remove_file(entry.path()).map_err(io(format!("delete {}", entry.path().display())))?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets inline tasks find files beside the lab file: Ansible looks for those of a play in these folders beside it.
+pub(crate) fn link_plays(project: &Path) -> Result<(), Error> {
+    for name in ["files", "templates", "tasks"] {
+        let link = project.join("plays").join(name);
+        if fs::symlink_metadata(&link).is_err() {
+            let made = create_private_dir(&project.join("plays")).and_then(|()| std::os::unix::fs::symlink("../lab", &link));
+            made.map_err(|source| Error::Io { what: format!("make {}", link.display()), source })?;
         }
     }
     Ok(())
@@ -1241,38 +1327,4 @@ fn key(path: &Path) -> Result<KeyPair, Error> {
     let key = ssh::generate_key()?;
     write_private(path, &key.private).map_err(|source| Error::Io { what: format!("write {}", path.display()), source })?;
     Ok(key)
-}
-
-/// The right to change something: one process at a time. The kernel takes it back when we die.
-struct Lock(#[allow(dead_code, reason = "held for as long as the file is open")] File);
-
-impl Lock {
-    fn take(dir: &Path, lab: &str) -> Result<Lock, Error> {
-        let path = dir.join(format!("{lab}.lock"));
-        let io = |source| Error::Io { what: format!("use {}", path.display()), source };
-        create_private_dir(dir).map_err(io)?;
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
-        if rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            return Err(Error::Busy { lab: lab.to_owned(), holder: format!("process {}", holder.trim()) });
-        }
-        Self::held(file, &path)
-    }
-
-    /// Waits for its turn.
-    async fn wait(dir: &Path, name: &str) -> Result<Lock, Error> {
-        loop {
-            match Self::take(dir, name) {
-                Err(Error::Busy { .. }) => tokio::time::sleep(Duration::from_millis(200)).await,
-                taken => return taken,
-            }
-        }
-    }
-
-    fn held(mut file: File, path: &Path) -> Result<Lock, Error> {
-        let io = |source| Error::Io { what: format!("use {}", path.display()), source };
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id())).map_err(io)?;
-        Ok(Lock(file))
-    }
 }

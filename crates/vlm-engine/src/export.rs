@@ -6,21 +6,18 @@ use std::{
 };
 
 use vlm_lab::{
-    file,
-    model::{Acceleration, Ansible},
+    model::Acceleration,
     render::{self, Context, DomainType, UefiFirmware},
 };
 
 use crate::{
     Engine,
-    deploy::{Error, Keys, write_seeds},
+    deploy::{Error, Keys, link_plays, write_seeds},
     hosts::LOCAL,
+    labs::authors_files,
     libvirt::Target,
     terraform::{create_private_dir, write_private},
 };
-
-/// Folders that Ansible looks for beside a playbook.
-const BESIDE_A_PLAYBOOK: [&str; 8] = ["roles", "templates", "files", "vars", "tasks", "handlers", "group_vars", "host_vars"];
 
 /// Writes lab `name` to `dir`, which must not exist or be empty. Needs no host; the images must be in our store, because the
 /// files name them by their digest. Returns the paths written, relative to `dir`.
@@ -88,26 +85,13 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
     }
     write_seeds(&lab, &machines, &context, &dir.join("terraform"))?;
     let mut written: Vec<String> = files.into_iter().map(|(path, _)| path).collect();
-    for path in authors_files(&lab, Path::new(&row.dir)) {
+    link_plays(&dir.join("ansible"))?;
+    for path in authors_files(lab.machines.values(), Path::new(&row.dir)) {
         copy(&Path::new(&row.dir).join(&path), &dir.join("ansible/lab").join(&path))?;
         written.push(format!("ansible/lab/{}", path.display()));
     }
     written.sort();
     Ok(written)
-}
-
-/// Playbooks and roles, with what lies beside a playbook for it, relative to the lab file's folder.
-fn authors_files(lab: &vlm_lab::Lab, dir: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = file::referenced_files(lab).into_iter().map(PathBuf::from).collect();
-    for spec in lab.machines.values() {
-        if let Some(Ansible::Playbook(playbook)) = &spec.ansible {
-            let folder = Path::new(playbook).parent().unwrap_or(Path::new(""));
-            paths.extend(BESIDE_A_PLAYBOOK.iter().map(|name| folder.join(name)).filter(|path| dir.join(path).is_dir()));
-        }
-    }
-    paths.sort();
-    paths.dedup();
-    paths
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {

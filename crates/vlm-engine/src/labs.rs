@@ -3,19 +3,22 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use vlm_lab::{
     Lab, Machine,
     file::{self, Checked},
     lifecycle::DomainState,
+    model::{Ansible, MachineSpec},
     problems::{Problem, Surroundings},
 };
 
 use crate::{
     Engine, Resource, images, libvirt,
+    lock::{self, Lock},
     runs::RunSummary,
     store::{self, LabRow, LabState, LabSummary, LabToSave},
 };
@@ -38,6 +41,9 @@ pub enum Error {
     /// The file makes no lab at all.
     #[error("the lab file cannot be read")]
     Unreadable(Vec<Problem>),
+    /// The lab's lock.
+    #[error(transparent)]
+    Lock(#[from] lock::Error),
     /// It is on a host.
     #[error("lab `{0}` is deployed; destroy it first")]
     Deployed(String),
@@ -104,7 +110,9 @@ impl Labs<'_> {
             hosts: Some(self.engine.hosts().names()?),
             files: BTreeMap::new(),
         };
-        if let Ok(lab) = file::read(text) {
+        // What a file with mistakes names is looked at as well, as far as it can be read: all problems are told at once.
+        let lab = file::read(text).ok().or_else(|| file::check(text, &surroundings).lab);
+        if let Some(lab) = lab {
             surroundings.files = read_referenced(&lab, dir);
         }
         Ok(file::check(text, &surroundings))
@@ -192,10 +200,17 @@ impl Labs<'_> {
             .collect())
     }
 
-    /// Forgets a lab that is on no host.
+    /// Forgets a lab that is on no host, with what was rendered of it.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
+        // Whoever has planned a deploy of it is about to begin.
+        let _lock = Lock::take(&self.engine.dirs().data.join("locks"), name)?;
         if self.get(name)?.state != LabState::Designed {
             return Err(Error::Deployed(name.to_owned()));
+        }
+        let dir = self.engine.dirs().lab(name);
+        if dir.exists() {
+            let what = || format!("delete {}", dir.display());
+            fs::remove_dir_all(&dir).map_err(|source| Error::Io { what: what(), source })?;
         }
         self.engine.store().remove_lab(name)?;
         self.engine.stale(Resource::Labs);
@@ -217,15 +232,55 @@ pub(crate) fn read_referenced(lab: &Lab, dir: &Path) -> BTreeMap<String, Result<
     file::referenced_files(lab).into_iter().map(|path| (path.clone(), read(&path))).collect()
 }
 
-/// All files below the playbooks and roles that one machine's configuration names, for its fingerprint.
+/// Folders that Ansible looks for beside a playbook.
+const BESIDE_A_PLAYBOOK: [&str; 8] = ["roles", "templates", "files", "vars", "tasks", "handlers", "group_vars", "host_vars"];
+
+/// What the machines' configuration is made of beside their plays, relative to `dir`, the lab file's folder, as far as it is
+/// there: playbooks with the folders beside them, role folders, and files that inline tasks name.
+pub(crate) fn authors_files<'a>(specs: impl IntoIterator<Item = &'a MachineSpec>, dir: &Path) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for ansible in specs.into_iter().filter_map(|spec| spec.ansible.as_ref()) {
+        paths.extend(file::files_of(ansible).into_iter().map(PathBuf::from));
+        match ansible {
+            Ansible::Playbook(playbook) => {
+                let folder = Path::new(playbook).parent().unwrap_or(Path::new(""));
+                paths.extend(BESIDE_A_PLAYBOOK.iter().map(|name| folder.join(name)).filter(|path| dir.join(path).is_dir()));
+            }
+            Ansible::Tasks(tasks) => tasks.iter().flat_map(Map::values).for_each(|value| named_files(value, dir, &mut paths)),
+            Ansible::Roles(_) => {}
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// Texts in `value` that are paths of files below `dir`.
+fn named_files(value: &Value, dir: &Path, paths: &mut Vec<PathBuf>) {
+    match value {
+        Value::String(text) => {
+            let path = Path::new(text);
+            let below = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+            if !text.is_empty() && below && dir.join(path).is_file() {
+                paths.push(path.to_owned());
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| named_files(value, dir, paths)),
+        Value::Object(fields) => fields.values().for_each(|value| named_files(value, dir, paths)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// All files that one machine's configuration is made of beside its play, for its fingerprint.
 pub(crate) fn configuration_files(lab: &Lab, machine: &Machine, dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut only = lab.clone();
-    only.machines.retain(|key, _| *key == machine.spec);
-    let mut open: Vec<PathBuf> = file::referenced_files(&only).into_iter().map(|path| dir.join(path)).collect();
+    let mut open: Vec<PathBuf> =
+        authors_files(lab.machines.get(&machine.spec), dir).into_iter().map(|path| dir.join(path)).collect();
     let mut files = Vec::new();
     while let Some(path) = open.pop() {
         if path.is_dir() {
-            open.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+            // A link to a folder may lead in circles.
+            open.extend(entries.map(|entry| entry.path()).filter(|path| !(path.is_symlink() && path.is_dir())));
         } else if let Ok(bytes) = fs::read(&path) {
             files.push((path, bytes));
         }

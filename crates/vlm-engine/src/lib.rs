@@ -12,6 +12,7 @@ pub mod images;
 pub mod journal;
 pub mod labs;
 pub mod libvirt;
+pub mod lock;
 pub mod ports;
 pub mod process;
 pub mod readiness;
@@ -218,9 +219,13 @@ impl Engine {
     /// terraform or tofu, with the provider's mirror if we have one.
     pub(crate) fn terraform(&self, dir: &Path) -> Result<terraform::Terraform, terraform::Error> {
         let tools = self.tools_dir();
-        let program = match &self.settings().terraform {
-            Some(path) => path.clone(),
-            None => terraform::find_program(&["terraform", "tofu"], &tools.join("bin")).ok_or(terraform::Error::Missing)?,
+        let program = match (&self.settings().terraform, terraform::Terraform::program_of(dir)) {
+            (Some(path), _) => path.clone(),
+            (None, Ok(Some(path))) => path,
+            (None, Ok(None)) => {
+                terraform::find_program(&["terraform", "tofu"], &tools.join("bin")).ok_or(terraform::Error::Missing)?
+            }
+            (None, Err(error)) => return Err(error),
         };
         let mirror = Some(tools.join("mirror")).filter(|path| path.is_dir());
         Ok(terraform::Terraform { program, mirror, dir: dir.to_owned() })

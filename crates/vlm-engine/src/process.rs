@@ -29,6 +29,7 @@ pub struct Program {
     args: Vec<OsString>,
     dir: PathBuf,
     env: Vec<(OsString, OsString)>,
+    grace: Duration,
 }
 
 /// A line that a program printed.
@@ -80,7 +81,7 @@ impl Program {
             .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
             .chain([("LC_ALL".into(), "C.UTF-8".into())])
             .collect();
-        Program { path: path.into(), args: Vec::new(), dir: dir.into(), env }
+        Program { path: path.into(), args: Vec::new(), dir: dir.into(), env, grace: GRACE }
     }
 
     /// Adds arguments.
@@ -92,6 +93,12 @@ impl Program {
     /// Sets a variable of the environment.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Program {
         self.env.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// How long the program may take to end by itself when it is interrupted; 30 s unless said otherwise.
+    pub fn grace(mut self, grace: Duration) -> Program {
+        self.grace = grace;
         self
     }
 
@@ -147,7 +154,7 @@ impl Program {
                 () = cancel.cancelled(), if !cancelled => {
                     cancelled = true;
                     signal(group, Signal::INT);
-                    kill_at.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                    kill_at.as_mut().reset(tokio::time::Instant::now() + self.grace);
                 }
                 () = &mut kill_at, if cancelled => {
                     signal(group, Signal::KILL);

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -20,7 +21,7 @@ pub struct Settings {
     /// Folder of that pool on hosts, if it must be made; `/var/lib/libvirt/images/vlm` unless said otherwise.
     pub pool_path: Option<PathBuf>,
     /// How many machines may be coming up at once.
-    pub starts_at_once: Option<usize>,
+    pub starts_at_once: Option<NonZeroUsize>,
     /// How long a machine may take to be ready, in seconds.
     pub ready_limit_s: Option<u64>,
 }

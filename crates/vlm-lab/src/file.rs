@@ -83,16 +83,19 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(Lab).to_
 ///
 /// Only paths that stay in the lab's own folder: whoever reads them for [`Surroundings::files`] cannot be led elsewhere.
 pub fn referenced_files(lab: &Lab) -> Vec<String> {
-    let mut files = Vec::new();
-    for spec in lab.machines.values() {
-        match &spec.ansible {
-            Some(Ansible::Playbook(path)) => files.push(path.clone()),
-            Some(Ansible::Roles(roles)) => files.extend(problems::ansible::role_folders(roles).map(|(_, folder)| folder)),
-            Some(Ansible::Tasks(_)) | None => {}
-        }
-    }
-    files.retain(|path| problems::ansible::outside(path).is_none());
+    let mut files: Vec<String> = lab.machines.values().filter_map(|spec| spec.ansible.as_ref()).flat_map(files_of).collect();
     files.sort();
     files.dedup();
+    files
+}
+
+/// The playbook, or the role folders, that a machine's configuration names, without those outside the lab file's folder.
+pub fn files_of(ansible: &Ansible) -> Vec<String> {
+    let mut files: Vec<String> = match ansible {
+        Ansible::Playbook(path) => vec![path.clone()],
+        Ansible::Roles(roles) => problems::ansible::role_folders(roles).map(|(_, folder)| folder).collect(),
+        Ansible::Tasks(_) => Vec::new(),
+    };
+    files.retain(|path| problems::ansible::outside(path).is_none());
     files
 }

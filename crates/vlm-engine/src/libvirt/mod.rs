@@ -6,6 +6,8 @@
 pub mod xml;
 
 use std::{
+    collections::BTreeSet,
+    fmt,
     fs::File,
     io::Read,
     net::Ipv4Addr,
@@ -14,7 +16,9 @@ use std::{
 };
 
 use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 use virt::{
     connect::Connect,
     domain::{self, Domain as VirtDomain},
@@ -69,6 +73,9 @@ pub enum Error {
         /// libvirt's words.
         reason: String,
     },
+    /// What was being done was cancelled.
+    #[error("cancelled")]
+    Cancelled,
     /// A file could not be read while it was sent.
     #[error("could not read {}", path.display())]
     Read {
@@ -99,6 +106,56 @@ pub struct Network {
     pub bridge: Option<String>,
     /// Its IPv4 subnets.
     pub subnets: Vec<Ipv4Net>,
+}
+
+/// What a lab is made of on a host. In this order: what uses another thing comes before it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thing {
+    /// A domain.
+    Domain {
+        /// Its name, unique on the host.
+        name: String,
+    },
+    /// A network.
+    Network {
+        /// Its name, unique on the host.
+        name: String,
+    },
+    /// A volume.
+    Volume {
+        /// Its pool.
+        pool: String,
+        /// Its name, unique in the pool.
+        name: String,
+    },
+}
+
+impl Thing {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Thing::Domain { name } | Thing::Network { name } | Thing::Volume { name, .. } => name,
+        }
+    }
+
+    /// The pool that a volume is in.
+    pub fn pool(&self) -> Option<&str> {
+        match self {
+            Thing::Domain { .. } | Thing::Network { .. } => None,
+            Thing::Volume { pool, .. } => Some(pool),
+        }
+    }
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Thing::Domain { name } => write!(f, "domain `{name}`"),
+            Thing::Network { name } => write!(f, "network `{name}`"),
+            Thing::Volume { pool, name } => write!(f, "volume `{name}` in pool `{pool}`"),
+        }
+    }
 }
 
 /// A storage pool.
@@ -313,16 +370,17 @@ impl Connection {
 
     /// Sends the qcow2 file `path` into a new volume `name`, and says after each piece how many bytes have gone.
     ///
-    /// A broken upload is deleted. One that was cut off with us shows by its length: see [`Connection::volume_length`].
+    /// A broken or cancelled upload is deleted. One that was cut off with us shows by its length: see [`Connection::volume_length`].
     pub async fn upload(
         &self,
         pool: &str,
         name: &str,
         path: &Path,
         virtual_bytes: u64,
+        cancel: &CancellationToken,
         progress: impl Fn(u64) + Send + 'static,
     ) -> Result<(), Error> {
-        let (pool, name, path) = (pool.to_owned(), name.to_owned(), path.to_owned());
+        let (pool, name, path, cancel) = (pool.to_owned(), name.to_owned(), path.to_owned(), cancel.clone());
         self.blocking(move |connect| {
             let failed = |error: virt::error::Error| Error::Call {
                 what: format!("send {} to pool `{pool}`", path.display()),
@@ -339,6 +397,9 @@ impl Connection {
                 let mut buffer = vec![0; UPLOAD_CHUNK];
                 let mut total = 0;
                 loop {
+                    if cancel.is_cancelled() {
+                        return Err(Error::Cancelled);
+                    }
                     let n = file.read(&mut buffer).map_err(read)?;
                     if n == 0 {
                         break;
@@ -389,24 +450,46 @@ impl Connection {
         self.on_domain(domain, "force off", |domain| if domain.is_active()? { domain.destroy() } else { Ok(()) }).await
     }
 
-    /// Pool and name of each volume that is a disk of a domain.
-    pub async fn disk_volumes(&self, domain: &str) -> Result<Vec<(String, String)>, Error> {
-        self.on_domain(domain, "read the definition of", |domain| Ok(xml::disk_volumes(&domain.xml_desc(0)?))).await
+    /// All domains and networks, and the volumes of those `pools` that are there.
+    pub async fn things(&self, pools: BTreeSet<String>) -> Result<BTreeSet<Thing>, Error> {
+        let mut things: BTreeSet<Thing> =
+            self.domains().await?.into_iter().map(|domain| Thing::Domain { name: domain.name }).collect();
+        things.extend(self.networks().await?.into_iter().map(|network| Thing::Network { name: network.name }));
+        for pool in pools {
+            if self.pool(&pool).await?.is_some() {
+                let volumes = self.volumes(&pool).await?.into_iter();
+                things.extend(volumes.map(|name| Thing::Volume { pool: pool.clone(), name }));
+            }
+        }
+        Ok(things)
     }
 
-    /// Takes the power from a domain and removes its definition, with its saved memory, its snapshots' records and its UEFI
-    /// variables. Its disks stay.
-    pub async fn undefine(&self, domain: &str) -> Result<(), Error> {
-        self.on_domain(domain, "undefine", |domain| {
-            if domain.is_active()? {
-                domain.destroy()?;
+    /// Removes a thing: a domain with its saved memory, its snapshots' records and its UEFI variables, but not its disks.
+    pub async fn remove(&self, thing: &Thing) -> Result<(), Error> {
+        let owned = thing.clone();
+        self.call(format!("remove {thing}"), move |connect| match owned {
+            Thing::Domain { name } => {
+                let domain = connect.lookup_domain_by_name(&name)?;
+                if domain.is_active()? {
+                    domain.destroy()?;
+                }
+                domain.undefine_flags(
+                    sys::VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+                        | sys::VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+                        | sys::VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+                        | sys::VIR_DOMAIN_UNDEFINE_NVRAM,
+                )
             }
-            domain.undefine_flags(
-                sys::VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-                    | sys::VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-                    | sys::VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-                    | sys::VIR_DOMAIN_UNDEFINE_NVRAM,
-            )
+            Thing::Network { name } => {
+                let network = connect.lookup_network_by_name(&name)?;
+                if network.is_active()? {
+                    network.destroy()?;
+                }
+                network.undefine()
+            }
+            Thing::Volume { pool, name } => {
+                connect.lookup_storage_pool_by_name(&pool)?.lookup_storage_vol_by_name(&name)?.delete(0)
+            }
         })
         .await
     }

@@ -90,17 +90,6 @@ fn subnet(ip: Node<'_, '_>) -> Option<Ipv4Net> {
     Some(subnet.trunc())
 }
 
-/// Pool and name of each volume that is a disk of a domain. See
-/// <https://libvirt.org/formatdomain.html#hard-drives-floppy-disks-cdroms>.
-pub fn disk_volumes(text: &str) -> Vec<(String, String)> {
-    let Ok(document) = Document::parse(text) else { return Vec::new() };
-    let disks = document.descendants().filter(|node| node.has_tag_name("disk"));
-    let sources = disks.flat_map(|disk| children(disk, "source"));
-    sources
-        .filter_map(|source| Some((source.attribute("pool")?.to_owned(), source.attribute("volume")?.to_owned())))
-        .collect()
-}
-
 /// A pool's directory.
 pub fn pool_path(text: &str) -> PathBuf {
     let document = Document::parse(text).ok();

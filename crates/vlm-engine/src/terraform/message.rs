@@ -6,6 +6,8 @@
 use serde::Deserialize;
 use vlm_lab::plan::{Change, ChangeKind};
 
+use super::Known;
+
 /// A line of `plan -json` or `apply -json`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
@@ -144,6 +146,13 @@ struct RawChange {
 pub fn changes(plan: &str) -> Result<Vec<Change>, serde_json::Error> {
     let document: PlanDocument = serde_json::from_str(plan)?;
     Ok(document.resource_changes.into_iter().filter(|change| change.mode != "data").filter_map(change).collect())
+}
+
+/// What a plan's JSON makes on the host, or makes anew.
+pub fn makes(plan: &str) -> Result<Vec<Known>, serde_json::Error> {
+    let document: PlanDocument = serde_json::from_str(plan)?;
+    let made = document.resource_changes.into_iter().filter(|raw| raw.change.actions.iter().any(|action| action == "create"));
+    Ok(made.filter_map(|raw| Known::of(raw.address, &raw.kind, &raw.change.after?)).collect())
 }
 
 fn change(raw: ResourceChange) -> Option<Change> {

@@ -6,9 +6,9 @@
 pub mod message;
 
 use std::{
-    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use message::{Diagnostic, Message};
@@ -19,6 +19,12 @@ use crate::process::{self, Ended, Line, Program};
 
 /// The saved plan's file, in the lab's directory.
 pub const PLAN_FILE: &str = "plan.tfplan";
+/// Which program and provider the directory was initialised with: beside it, with the rest that is not the author's.
+const STAMP_FILE: &str = "../terraform.stamp";
+/// The provider's version, as in main.tf.
+const PROVIDER_VERSION: &str = "0.8.3";
+/// How long an interrupted apply may take for the resource that it is at: killed, it would forget what it has made.
+const APPLY_GRACE: Duration = Duration::from_secs(10 * 60);
 
 /// Why Terraform could not do something.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +59,21 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
+    /// The state is there and says nothing: another step on such a state could make everything twice.
+    #[error(
+        "terraform's state {} is damaged; the copy before it is beside it, as terraform.tfstate.backup",
+        path.display()
+    )]
+    State {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What is there was made by another program, which is gone.
+    #[error("this lab was deployed with {}, which is not there any more; name it as `terraform` in settings.toml", path.display())]
+    OtherProgram {
+        /// The program.
+        path: PathBuf,
+    },
     /// A file of the directory could not be written.
     #[error("could not write {}", path.display())]
     Write {
@@ -68,7 +89,7 @@ fn summary(diagnostics: &[Diagnostic], stderr: &str) -> String {
     if errors.is_empty() { stderr.trim().to_owned() } else { errors.join("; ") }
 }
 
-/// A thing on the host that Terraform's state holds.
+/// A thing on the host, as Terraform knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// Terraform's address, such as `libvirt_network.network["lan"]`.
@@ -77,6 +98,25 @@ pub struct Known {
     pub resource_type: String,
     /// Its name on the host, such as `hello.lan`.
     pub name: String,
+    /// The pool that a volume is in.
+    pub pool: Option<String>,
+}
+
+impl Known {
+    /// Reads it from the attributes of a state or of a plan; none where they have no name.
+    fn of(address: String, resource_type: &str, attributes: &serde_json::Value) -> Option<Known> {
+        let text = |name: &str| attributes[name].as_str().map(str::to_owned);
+        Some(Known { address, resource_type: resource_type.to_owned(), name: text("name")?, pool: text("pool") })
+    }
+}
+
+/// What a saved plan does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// Resource by resource.
+    pub changes: Vec<Change>,
+    /// What it makes on the host, or makes anew.
+    pub makes: Vec<Known>,
 }
 
 /// Terraform in one directory.
@@ -91,12 +131,46 @@ pub struct Terraform {
 }
 
 impl Terraform {
-    /// Installs the provider, once: a directory that has it is left alone.
+    /// Installs the provider: once, and again when the program or the provider became another one.
     pub async fn init(&self, cancel: &CancellationToken) -> Result<(), Error> {
-        if self.dir.join(".terraform/providers").is_dir() && self.dir.join(".terraform.lock.hcl").is_file() {
+        let stamp_path = self.dir.join(STAMP_FILE);
+        let stamp = self.stamp();
+        let (installed, lock) = (self.dir.join(".terraform"), self.dir.join(".terraform.lock.hcl"));
+        if fs::read_to_string(&stamp_path).is_ok_and(|found| found == stamp) && installed.is_dir() && lock.is_file() {
             return Ok(());
         }
-        self.messages("init", &["init", "-input=false", "-no-color"], cancel, |_| {}).await
+        // The lock names the provider that was, by its digest.
+        let _ = fs::remove_dir_all(&installed);
+        let _ = fs::remove_file(&lock);
+        self.messages("init", &["init", "-input=false", "-no-color"], cancel, |_| {}).await?;
+        write_private(&stamp_path, stamp).map(drop).map_err(|source| Error::Write { path: stamp_path, source })
+    }
+
+    /// What `init` depends on: the program, and the provider's file if we brought it.
+    fn stamp(&self) -> String {
+        let mut stamp = format!("{}\n", self.program.display());
+        if let Some(mirror) = &self.mirror {
+            let pattern = ["registry.terraform.io/dmacvicar/libvirt", PROVIDER_VERSION, "linux_amd64"];
+            let folder = pattern.iter().fold(mirror.clone(), |path, part| path.join(part));
+            for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+                if let Ok(meta) = file.metadata() {
+                    stamp += &format!("{} {} {:?}\n", file.path().display(), meta.len(), meta.modified().ok());
+                }
+            }
+        }
+        stamp
+    }
+
+    /// The program that a lab in `dir` stays with: what terraform made, tofu does not read, and the other way round. None where
+    /// any will do.
+    pub fn program_of(dir: &Path) -> Result<Option<PathBuf>, Error> {
+        let Ok(stamp) = fs::read_to_string(dir.join(STAMP_FILE)) else { return Ok(None) };
+        let path = PathBuf::from(stamp.lines().next().unwrap_or_default());
+        let state = Terraform { program: path.clone(), mirror: None, dir: dir.to_owned() };
+        if !state.has_state()? {
+            return Ok(None);
+        }
+        if path.is_file() { Ok(Some(path)) } else { Err(Error::OtherProgram { path }) }
     }
 
     /// Plans into [`PLAN_FILE`]: to reach the directory's configuration, or to destroy everything.
@@ -108,11 +182,12 @@ impl Terraform {
         self.messages("plan", &args, cancel, on_message).await
     }
 
-    /// The changes of the saved plan.
-    pub async fn changes(&self, cancel: &CancellationToken) -> Result<Vec<Change>, Error> {
+    /// What the saved plan changes and makes.
+    pub async fn planned(&self, cancel: &CancellationToken) -> Result<Planned, Error> {
         let (ended, text) = self.program(&["show", "-json", PLAN_FILE]).capture(cancel).await?;
         self.check("show", ended, Vec::new())?;
-        message::changes(&text).map_err(|source| Error::Output { verb: "show", source })
+        let read = || Ok(Planned { changes: message::changes(&text)?, makes: message::makes(&text)? });
+        read().map_err(|source| Error::Output { verb: "show", source })
     }
 
     /// Applies the saved plan, `at_once` resources at a time: Terraform itself refuses one that no longer fits the state.
@@ -127,36 +202,32 @@ impl Terraform {
     }
 
     /// What Terraform's state here holds of libvirt's things; nothing when there is no state.
-    pub fn resources(&self) -> Vec<Known> {
-        let text = fs::read_to_string(self.dir.join("terraform.tfstate")).unwrap_or_default();
-        let state: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    pub fn resources(&self) -> Result<Vec<Known>, Error> {
+        let state = self.state()?;
         let mut known = Vec::new();
         for resource in state["resources"].as_array().into_iter().flatten() {
             let (Some(resource_type), Some(name)) = (resource["type"].as_str(), resource["name"].as_str()) else { continue };
             for instance in resource["instances"].as_array().into_iter().flatten() {
-                if let Some(on_host) = instance["attributes"]["name"].as_str() {
-                    known.push(Known {
-                        address: format!("{resource_type}.{name}[{}]", instance["index_key"]),
-                        resource_type: resource_type.to_owned(),
-                        name: on_host.to_owned(),
-                    });
-                }
+                let address = format!("{resource_type}.{name}[{}]", instance["index_key"]);
+                known.extend(Known::of(address, resource_type, &instance["attributes"]));
             }
         }
-        known
-    }
-
-    /// Names on the host of all that Terraform's state here holds.
-    pub fn names(&self) -> BTreeSet<String> {
-        self.resources().into_iter().map(|known| known.name).collect()
+        Ok(known)
     }
 
     /// Whether Terraform's state here holds anything.
-    pub fn has_state(&self) -> bool {
-        fs::read_to_string(self.dir.join("terraform.tfstate")).is_ok_and(|text| {
-            serde_json::from_str::<serde_json::Value>(&text)
-                .is_ok_and(|state| state["resources"].as_array().is_some_and(|r| !r.is_empty()))
-        })
+    pub fn has_state(&self) -> Result<bool, Error> {
+        Ok(self.state()?["resources"].as_array().is_some_and(|resources| !resources.is_empty()))
+    }
+
+    fn state(&self) -> Result<serde_json::Value, Error> {
+        let path = self.dir.join("terraform.tfstate");
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(serde_json::Value::Null),
+            Err(_) => Err(Error::State { path }),
+            // Terraform takes a state of no bytes as "nothing is there", and a full disk leaves one like that.
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| Error::State { path }),
+        }
     }
 
     /// Takes resources out of the state; nothing on the host changes.
@@ -206,6 +277,7 @@ impl Terraform {
     fn program(&self, args: &[&str]) -> Program {
         let mut program = Program::new(&self.program, &self.dir)
             .args(args)
+            .grace(APPLY_GRACE)
             .env("TF_IN_AUTOMATION", "1")
             .env("TF_INPUT", "0")
             .env("CHECKPOINT_DISABLE", "1")
