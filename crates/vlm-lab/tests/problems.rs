@@ -1491,6 +1491,15 @@ fn deep_and_large_files_are_refused_quickly() {
         5:5: anchors repeat too much here; write out what the lab needs, or use `replicas`
     "#]],
     );
+    // Each only as deep as may be, and deeper by what it repeats.
+    let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(60), "]".repeat(60));
+    let mut stairs = format!("machines:\n  web:\n    cloud_config:\n      a0: &a0 {}\n", deep("x"));
+    for n in 1..56 {
+        stairs += &format!("      a{n}: &a{n} {}\n", deep(&format!("*a{}", n - 1)));
+    }
+    check(&stairs, expect![[r#"
+        5:75: lists and mappings lie too deep in each other here; no lab needs that
+    "#]]);
     check_file(
         &format!(
             "\

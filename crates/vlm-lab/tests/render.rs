@@ -353,6 +353,27 @@ fn ansible_is_a_project_of_its_own() {
 }
 
 #[test]
+fn a_chain_as_long_as_a_lab_may_be_is_played_from_its_end() {
+    let mut lab = lab(TWO_MACHINES);
+    let link = lab.machines.shift_remove("db").unwrap();
+    lab.machines.clear();
+    for n in 0..10_000 {
+        let mut machine = link.clone();
+        machine.depends_on = vec![format!("m{}", n + 1)];
+        lab.machines.insert(format!("m{n}"), machine);
+    }
+    let (machines, context) = (lab.machines(), context(&lab));
+    // Few of the callers' threads have a large stack.
+    let render = move || ansible::ansible(&lab, &machines[9_998..], &context);
+    let files = std::thread::Builder::new().stack_size(256 << 10).spawn(render).unwrap().join().unwrap();
+    expect![[r#"
+        - import_playbook: plays/m9999.yaml
+        - import_playbook: plays/m9998.yaml
+    "#]]
+    .assert_eq(&files["site.yaml"]);
+}
+
+#[test]
 fn a_machine_is_rendered_where_it_is_placed() {
     let mut lab = lab(TWO_MACHINES);
     lab.machines["db"].host = Some("elsewhere".into());
