@@ -1157,12 +1157,19 @@ machines:
   web: { user: root }
   db: { user: My Name }
   c: { user: \"\" }
+  d: { user: backup }
+  e: { user: systemd-network }
+  f: { user: sudo }
+  g: { user: backups }
 ",
         expect![[r#"
-        2:16: user `root` cannot be the account to log in with; choose another, such as `lab`: it may become root with sudo
-        3:15: user `My Name` is no account name; write lower-case letters, digits, `-` and `_`, at most 32, beginning with a letter
-        4:14: user `` is no account name; write lower-case letters, digits, `-` and `_`, at most 32, beginning with a letter
-    "#]],
+            2:16: user `root` cannot be the account to log in with; choose another, such as `lab`: it may become root with sudo
+            3:15: user `My Name` is no account name; write lower-case letters, digits, `-` and `_`, at most 32, beginning with a letter
+            4:14: user `` is no account name; write lower-case letters, digits, `-` and `_`, at most 32, beginning with a letter
+            5:14: user `backup` is an account or group that Debian brings; choose another, such as `lab`
+            6:14: user `systemd-network` is an account or group that Debian brings; choose another, such as `lab`
+            7:14: user `sudo` is an account or group that Debian brings; choose another, such as `lab`
+        "#]],
     );
     check(
         &format!(
@@ -1320,6 +1327,27 @@ machines:
         8:16: `bootcmd` is an empty list; add an item, or leave it out
         9:21: `size` is a list, and cloud-init takes `auto`
     "#]],
+    );
+}
+
+#[test]
+fn cloud_config_that_would_lock_us_out() {
+    check(
+        "\
+machines:
+  text: { cloud_config: { users: default } }
+  mapping: { cloud_config: { users: { ada: true } } }
+  number: { cloud_config: { users: 5 } }
+  list: { cloud_config: { users: [ default ] } }
+  keys: { cloud_config: { ssh_keys: { ed25519_private: x, ed25519_public: y, rsa_private: z } } }
+",
+        expect![[r#"
+            2:34: `users` is the text `default`, which would replace the account that we log in with; write a list, and ours is joined in front
+            3:37: `users` is a mapping, which would replace the account that we log in with; write a list, and ours is joined in front
+            4:36: `users` is the number 5, and cloud-init takes text, a list or a mapping
+            6:39: `ed25519_private` would replace the machine's host key, which is made for it and checked at every login; leave it out
+            6:59: `ed25519_public` would replace the machine's host key, which is made for it and checked at every login; leave it out
+        "#]],
     );
 }
 
@@ -1497,9 +1525,12 @@ fn deep_and_large_files_are_refused_quickly() {
     for n in 1..56 {
         stairs += &format!("      a{n}: &a{n} {}\n", deep(&format!("*a{}", n - 1)));
     }
-    check(&stairs, expect![[r#"
+    check(
+        &stairs,
+        expect![[r#"
         5:75: lists and mappings lie too deep in each other here; no lab needs that
-    "#]]);
+    "#]],
+    );
     check_file(
         &format!(
             "\

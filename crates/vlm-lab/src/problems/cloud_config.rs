@@ -80,6 +80,29 @@ pub(super) fn fits_its_schema(report: &mut Report) {
     }
 }
 
+/// We log in with the account that we make, at the host key that we made.
+pub(super) fn leaves_our_way_in(report: &mut Report) {
+    for (name, spec) in report.specs() {
+        let base = at!["machines", name, "cloud_config"];
+        // What is none of these, cloud-init does not take either.
+        if let Some(users @ (Value::String(_) | Value::Object(_))) = spec.cloud_config.get("users") {
+            let message = format!(
+                "`users` is {}, which would replace the account that we log in with; write a list, and ours is joined in front",
+                what_is(users)
+            );
+            report.error(base.then("users"), message);
+        }
+        let keys = spec.cloud_config.get("ssh_keys").and_then(Value::as_object);
+        for key in keys.into_iter().flat_map(|keys| keys.keys()).filter(|key| key.starts_with("ed25519_")) {
+            let message = format!(
+                "`{}` would replace the machine's host key, which is made for it and checked at every login; leave it out",
+                shorten(key)
+            );
+            report.error(base.then("ssh_keys").then(key).key(), message);
+        }
+    }
+}
+
 fn sentence(config: &Value, path: &Path, complaint: &Complaint) -> String {
     let value = path.steps.iter().try_fold(config, |value, step| match step {
         Step::Key(name) => value.get(name),

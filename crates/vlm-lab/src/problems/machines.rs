@@ -18,6 +18,11 @@ const MAX_REPLICAS: u32 = 1000;
 /// Virtio devices that fit beside the others in a guest's PCI slots.
 const MAX_DISKS: usize = 20;
 const MAX_NICS: usize = 16;
+/// Accounts and groups of Debian's base-passwd and of the packages of a cloud image: no account can be made beside them.
+const TAKEN: &str = "\
+    adm audio backup bin cdrom daemon dialout dip disk fax floppy games gnats irc kmem list lp mail man news nobody nogroup \
+    operator plugdev proxy sasl shadow src staff sudo sync sys tape tty users utmp uucp video voice www-data \
+    _apt _ssh ssh sshd messagebus netdev input kvm render sgx";
 
 /// Whether the lab's machines can be unfolded: a slip in `replicas` must not cost the computer its memory.
 pub(super) fn are_few_enough(report: &mut Report) -> bool {
@@ -394,6 +399,9 @@ pub(super) fn users_can_be_made(report: &mut Report) {
                 "user `{}` is no account name; write lower-case letters, digits, `-` and `_`, at most 32, beginning with a letter",
                 shorten(user)
             );
+            report.error(path, message);
+        } else if TAKEN.split(' ').any(|taken| taken == user) || user.starts_with("systemd-") {
+            let message = format!("user `{user}` is an account or group that Debian brings; choose another, such as `lab`");
             report.error(path, message);
         }
     }
