@@ -84,7 +84,7 @@ fn terraform_reads_all_that_differs_from_a_variables_file() {
               "base_volume": "sha256-0123.qcow2",
               "system_disk_bytes": 4294967296,
               "disks": [],
-              "seed": "seeds/web-1.0400422f13d3bae1.iso",
+              "seed": "seeds/web-1.79026d3a9a548e47.iso",
               "firmware": {
                 "code": "/firmware/CODE.fd",
                 "nvram_template": "/firmware/VARS.fd"
@@ -119,7 +119,7 @@ fn terraform_reads_all_that_differs_from_a_variables_file() {
                   "size_bytes": 10737418240
                 }
               ],
-              "seed": "seeds/db.7894bbf67f285aae.iso",
+              "seed": "seeds/db.98d5138b24ca9792.iso",
               "firmware": null,
               "nics": [
                 {
@@ -235,6 +235,10 @@ fn network_config_asks_where_there_is_dhcp_and_sets_the_address_elsewhere() {
             dhcp4: true
             dhcp4-overrides:
               route-metric: 100
+              use-domains: true
+            nameservers:
+              search:
+              - pair.lab
           nic1:
             match:
               macaddress: 52:54:00:84:75:69
@@ -417,6 +421,8 @@ fn a_static_interface_that_leads_outside_gets_a_route_and_a_bridge_asks_its_own_
             nameservers:
               addresses:
               - "10.1.0.1"
+              search:
+              - ways.lab
           nic2:
             match:
               macaddress: "52:54:00:12:34:58"
