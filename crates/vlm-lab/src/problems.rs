@@ -171,6 +171,7 @@ const RULES: &[fn(&mut Report)] = &[
     machines::text_is_text,
     cloud_config::fits_its_schema,
     cloud_config::leaves_our_way_in,
+    cloud_config::is_for_somebody,
     ansible::tasks_are_tasks,
     ansible::playbooks_are_plays,
     ansible::roles_are_roles,

@@ -1352,6 +1352,24 @@ machines:
 }
 
 #[test]
+fn cloud_config_that_nothing_reads() {
+    check(
+        "\
+machines:
+  web: { cloud_config: { password: x, ssh_authorized_keys: [ x ], ssh_import_id: [ x ], network: { config: disabled } } }
+  listed: { cloud_config: { password: x, users: [ ada, default ] } }
+  named: { cloud_config: { password: x, user: ada } }
+",
+        expect![[r#"
+            2:26: warning: `password` is for the image's own account, which is not made where we make another; write `chpasswd: { users: [ … ] }`
+            2:39: warning: `ssh_authorized_keys` is for the image's own account, which is not made where we make another; write `ssh_keys` of the machine
+            2:67: warning: `ssh_import_id` is for the image's own account, which is not made where we make another; write it into an entry of `users`
+            2:89: warning: cloud-init has no module that reads `network`, and ignores it; leave it out
+        "#]],
+    );
+}
+
+#[test]
 fn ansible_tasks() {
     check(
         "\

@@ -210,6 +210,44 @@ fn user_data_is_ours_with_the_authors_merged_over_it() {
 }
 
 #[test]
+fn what_the_author_says_of_our_account_is_said_of_ours() {
+    let lab = lab(r#"
+        version: 1
+        name: account
+        networks: { lan: { cidr: 10.1.0.0/24 } }
+        machines:
+          one:
+            cloud_config:
+              users:
+              - ada
+              - { name: lab, shell: /bin/zsh, groups: [ docker ], ssh_authorized_keys: [ ssh-ed25519 AAAAmore ] }
+              - { name: eve }
+    "#);
+    let user_data = read(&cloud_init::user_data(&lab, &lab.machines()[0], &context(&lab)));
+    expect![[r#"
+        [
+          {
+            "name": "lab",
+            "shell": "/bin/zsh",
+            "sudo": "ALL=(ALL) NOPASSWD:ALL",
+            "lock_passwd": true,
+            "ssh_authorized_keys": [
+              "ssh-ed25519 AAAAlab",
+              "ssh-ed25519 AAAAmore"
+            ],
+            "groups": [
+              "docker"
+            ]
+          },
+          "ada",
+          {
+            "name": "eve"
+          }
+        ]"#]]
+    .assert_eq(&format!("{:#}", user_data["users"]));
+}
+
+#[test]
 fn meta_data_names_the_machine() {
     check_seed(
         "web-1",

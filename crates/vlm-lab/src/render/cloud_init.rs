@@ -62,6 +62,7 @@ pub fn seed(lab: &Lab, machine: &Machine, context: &Context) -> Seed {
 pub fn user_data(lab: &Lab, machine: &Machine, context: &Context) -> String {
     let mut config = ours(lab, machine, context);
     merge(&mut config, &machine.cloud_config);
+    join_our_account(&mut config, &machine.user);
     let lists_packages = config.get("packages").and_then(Value::as_array).is_some_and(|packages| !packages.is_empty());
     if lists_packages && !config.contains_key("package_update") {
         config.insert("package_update".into(), true.into());
@@ -136,6 +137,19 @@ fn merge(base: &mut Map<String, Value>, over: &Map<String, Value>) {
             (Some(Value::Array(ours)), Value::Array(theirs)) => ours.extend(theirs.iter().cloned()),
             (Some(ours), theirs) => *ours = theirs.clone(),
             (None, theirs) => drop(base.insert(key.clone(), theirs.clone())),
+        }
+    }
+}
+
+/// Of two entries for an account, cloud-init keeps the first: what the author says of ours belongs into ours.
+fn join_our_account(config: &mut Map<String, Value>, user: &str) {
+    let Some(Value::Array(users)) = config.get_mut("users") else { return };
+    // Ours is the first.
+    let (theirs, others): (Vec<Value>, Vec<Value>) = users.drain(1..).partition(|entry| entry["name"] == user);
+    users.extend(others);
+    for entry in theirs {
+        if let (Value::Object(ours), Value::Object(theirs)) = (&mut users[0], entry) {
+            merge(ours, &theirs);
         }
     }
 }
