@@ -173,6 +173,7 @@ const RULES: &[fn(&mut Report)] = &[
     cloud_config::leaves_our_way_in,
     cloud_config::is_for_somebody,
     ansible::tasks_are_tasks,
+    ansible::handlers_are_there,
     ansible::playbooks_are_plays,
     ansible::roles_are_roles,
 ];

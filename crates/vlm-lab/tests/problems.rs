@@ -1423,6 +1423,35 @@ machines:
 }
 
 #[test]
+fn handlers_are_where_they_can_be() {
+    check(
+        "\
+machines:
+  web:
+    ansible:
+      - name: Configure
+        copy: { dest: /etc/a }
+        notify: restart
+      - block:
+          - copy: { dest: /etc/b }
+            notify: restart
+      - service: { name: a, state: restarted }
+        listen: restart
+  role:
+    ansible:
+      - copy: { dest: /etc/a }
+        notify: restart
+      - block: [ { ansible.builtin.import_role: { name: web } } ]
+",
+        expect![[r#"
+            6:9: `notify` finds no handler here; handlers need a playbook file, such as `ansible: playbooks/web.yml`
+            9:13: `notify` finds no handler here; handlers need a playbook file, such as `ansible: playbooks/web.yml`
+            11:9: `listen` is a handler's, and this is a task; handlers need a playbook file, such as `ansible: playbooks/web.yml`
+        "#]],
+    );
+}
+
+#[test]
 fn ansible_playbooks() {
     let names = [
         "good",
