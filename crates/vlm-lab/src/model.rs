@@ -77,7 +77,7 @@ pub struct Defaults {
     pub image: Option<String>,
     /// Virtual CPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 512))]
+    #[schemars(range(min = 1, max = 255))]
     pub vcpus: Option<u32>,
     /// Memory, with its unit: `512 MiB`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,7 +162,7 @@ pub struct MachineSpec {
     pub image: Option<String>,
     /// Virtual CPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 512))]
+    #[schemars(range(min = 1, max = 255))]
     pub vcpus: Option<u32>,
     /// Memory, with its unit: `512 MiB`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -461,12 +461,13 @@ impl FromStr for Size {
         let (number, unit) = (&text[..split], text[split..].trim());
         let (_, bytes) = Size::UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
         let number: f64 = number.parse().map_err(|_| error())?;
-        let total = number * *bytes as f64;
-        // 2^53: beyond it a product is no longer exact, and no disk is that large.
-        if !((1024.0..=9_007_199_254_740_992.0).contains(&total) && total % 1024.0 == 0.0) {
+        // No disk ends within a KiB.
+        let kib = (number * *bytes as f64 / 1024.0).ceil();
+        // 2^53 bytes: beyond it a product is no longer exact, and no disk is that large.
+        if !(1.0..=8_796_093_022_208.0).contains(&kib) {
             return Err(error());
         }
-        Ok(Size(total as u64))
+        Ok(Size((kib as u64) << 10))
     }
 }
 

@@ -135,7 +135,7 @@ fn firmware() -> impl Strategy<Value = Option<Firmware>> {
 fn machine() -> impl Strategy<Value = MachineSpec> {
     let size_and_place = (
         option::of(1u32..=3),
-        option::of(1u32..=512),
+        option::of(1u32..=255),
         option::of(size()),
         option::of(size()),
         option::of(text()),
@@ -183,7 +183,7 @@ fn machine() -> impl Strategy<Value = MachineSpec> {
 fn lab() -> impl Strategy<Value = Lab> {
     let defaults = (
         option::of(text()),
-        option::of(1u32..=512),
+        option::of(1u32..=255),
         option::of(size()),
         option::of(size()),
         firmware(),

@@ -117,7 +117,7 @@ machines:
             2:7: lab name `Many Things` cannot be used; use lower-case letters, digits and hyphens, at most 40, with a letter or digit at both ends, such as `many-things`
             3:20: image `debain-12` is unknown, did you mean `debian-12`?
             3:31: unknown field `memroy`, did you mean `memory`?
-            3:53: `vcpus` is the text `many`; write a whole number from 1 to 512
+            3:53: `vcpus` is the text `many`; write a whole number from 1 to 255
             5:16: `10.77.1.7/24` is an address in the subnet of network `lan`, not the subnet; write `10.77.1.0/24`
             6:16: network `lab` (10.77.1.128/25) overlaps network `lan` (10.77.1.0/24); give it another subnet, such as `10.77.2.0/24`
             6:38: `mode` is the text `natt`, did you mean `nat`?
@@ -503,7 +503,7 @@ machines:
     check(
         "machines:\n  web: { vcpus: two, replicas: \"3\", image: 12, user: [ me ], depends_on: db, packages: nginx }\n",
         expect![[r#"
-        2:17: `vcpus` is the text `two`; write a whole number from 1 to 512
+        2:17: `vcpus` is the text `two`; write a whole number from 1 to 255
         2:32: `replicas` is the text `3`; write 3 without quotes
         2:44: `image` is the number 12; write the name of an image, such as `debian-12`
         2:54: `user` is a list; write the name of an account, such as `lab`
@@ -518,9 +518,9 @@ machines:
   db: { vcpus: 2.0, replicas: 1001 }
 ",
         expect![[r#"
-        2:17: `vcpus` is the number 0; write a whole number from 1 to 512
+        2:17: `vcpus` is the number 0; write a whole number from 1 to 255
         2:30: `replicas` is the number 0; write a whole number from 1 to 1000
-        3:16: `vcpus` is the number 2.0; write a whole number from 1 to 512
+        3:16: `vcpus` is the number 2.0; write a whole number from 1 to 255
         3:31: `replicas` is the number 1001; write a whole number from 1 to 1000
     "#]],
     );
@@ -933,12 +933,13 @@ machines:
     );
     check("\
 machines:
-  web: { nics: [ { network: lan, mac: 53:54:00:00:00:01 }, { network: lan, mac: ff:ff:ff:ff:ff:ff }, { network: lan, mac: 00:00:00:00:00:00 } ] }
+  web: { nics: [ { network: lan, mac: 53:54:00:00:00:01 }, { network: lan, mac: ff:ff:ff:ff:ff:ff }, { network: lan, mac: 00:00:00:00:00:00 }, { network: lan, mac: fe:54:00:00:00:01 } ] }
   db: { replicas: 2, nics: [ { network: lan, mac: 52:54:00:00:00:01 } ] }
 ", expect![[r#"
         2:39: MAC address 53:54:00:00:00:01 of machine `web` is one of a group; the first byte of a single interface is even, such as `52:54:00:00:00:01`
         2:81: MAC address ff:ff:ff:ff:ff:ff of machine `web` is the broadcast address; write one such as `52:54:00:12:34:56`
         2:123: MAC address 00:00:00:00:00:00 of machine `web` is none; write one such as `52:54:00:12:34:56`, or leave it out
+        2:165: MAC address fe:54:00:00:00:01 of machine `web` starts with `fe`, which libvirt keeps for the host's end; write one such as `52:54:00:12:34:56`
         3:51: MAC address 52:54:00:00:00:01 would be that of all 2 replicas of machine `db`; leave it out, and each gets its own
     "#]]);
     check(
@@ -1096,9 +1097,23 @@ machines: { web: {}, db: {} }
         expect![[r#"
         3:37: the disk of machine `web` has 1 GiB, and its image `debian-12` needs 2 GiB; write `disk: 2 GiB` or more
         3:52: machines have 16 MiB of memory, in which no system boots; write at least `64 MiB`
-        3:67: `vcpus` is the number 0; write a whole number from 1 to 512
+        3:67: `vcpus` is the number 0; write a whole number from 1 to 255
     "#]],
     );
+    check(
+        "\
+machines:
+  web: { memory: 1.1 GiB, disk: 4.7 GiB, disks: { a: 0.5 KiB }, vcpus: 255 }
+  db: { vcpus: 256 }
+",
+        expect![[r#"
+            2:54: disk `a` of machine `web` has 1 KiB; write at least `1 MiB`
+            3:16: `vcpus` is the number 256; write a whole number from 1 to 255
+        "#]],
+    );
+    for (written, kib) in [("1.1 GiB", 1_153_434), ("1.5 GiB", 1_572_864), ("0.1 MiB", 103)] {
+        assert_eq!(written.parse(), Ok(Size::bytes(kib << 10)), "{written}");
+    }
     let disks: String = (0..21).map(|n| format!("d{n}: 1 GiB, ")).collect();
     check(
         &format!("machines:\n  web: {{ disks: {{ {disks} }} }}\n"),
@@ -1253,6 +1268,17 @@ fn labs_that_would_unfold_into_too_many() {
         expect![[r#"
         1:1: the lab has 11000 machines; have at most 10000 in one lab
     "#]],
+    );
+    check(
+        "\
+machines:
+  web: { replicas: 1000, depends_on: [ a, b ] }
+  a: { replicas: 1000 }
+  b: { replicas: 1000 }
+",
+        expect![[r#"
+            2:38: machine `web` waits 2000000 times for another, counting replicas, and a lab has room for 1000000 such waits; have fewer replicas, or depend on fewer
+        "#]],
     );
     let mut lab = file::read(
         "\
