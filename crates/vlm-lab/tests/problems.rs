@@ -771,8 +771,9 @@ fn networks() {
   d: { cidr: 10.77.1.0/24, mode: bridge, bridge: br0 }
 ",
         expect![[r#"
-            2:14: network `b` (10.77.0.0/16) overlaps network `a` (10.77.1.0/24); give it another subnet, such as `10.78.1.0/24`
-            3:14: network `c` (10.77.1.128/25) overlaps network `a` (10.77.1.0/24); give it another subnet, such as `10.78.2.0/24`
+            1:14: network `a` (10.77.1.0/24) overlaps network `d` (10.77.1.0/24); give it another subnet, such as `10.78.2.0/24`
+            2:14: network `b` (10.77.0.0/16) overlaps network `d` (10.77.1.0/24); give it another subnet, such as `10.78.1.0/24`
+            3:14: network `c` (10.77.1.128/25) overlaps network `a` (10.77.1.0/24); give it another subnet, such as `10.78.3.0/24`
         "#]],
     );
     check_networks(
@@ -827,6 +828,23 @@ machines: { web: { replicas: 9 } }
             2:28: network `b` names the bridge `br0` and is no bridge; add `mode: bridge`, or leave `bridge` out
             3:35: network `c` is a bridge, where addresses come from what is there already; leave `dhcp` out
             4:30: network `d` names the bridge `br 0`, which no device can be called; write a name of at most 15 letters, digits, `-`, `_` and `.`, such as `br0`
+        "#]],
+    );
+    check_networks(
+        "  a: { cidr: 10.77.1.0/24, dhcp: false, domain: corp.lab }\n",
+        expect![[r#"
+        1:41: warning: network `a` has no DHCP, and so the host knows no machine by a name in `corp.lab`; leave `domain` or `dhcp: false` out
+    "#]],
+    );
+    check_networks(
+        "  office: { mode: bridge, bridge: br0, cidr: 192.168.7.0/24 }
+  same: { mode: bridge, bridge: br1, cidr: 192.168.7.0/24 }
+  lan: { cidr: 192.168.7.0/25 }
+  around: { cidr: 192.168.0.0/16, mode: isolated }
+",
+        expect![[r#"
+            3:16: network `lan` (192.168.7.0/25) overlaps network `same` (192.168.7.0/24); give it another subnet, such as `10.77.2.0/24`
+            4:19: network `around` (192.168.0.0/16) overlaps network `office` (192.168.7.0/24); give it another subnet, such as `10.77.1.0/24`
         "#]],
     );
     check_networks(
