@@ -166,7 +166,7 @@ name: a
 \tmachines: {}
 ",
         expect![[r#"
-        2:7: a tab is used for indentation; YAML wants spaces
+        3:1: a tab is used for indentation; YAML wants spaces
     "#]],
     );
     check_file(
@@ -177,7 +177,7 @@ machines:
 \tweb: {}
 ",
         expect![[r#"
-        4:2: a tab is used for indentation; YAML wants spaces
+        4:1: a tab is used for indentation; YAML wants spaces
     "#]],
     );
     check_file(
@@ -346,12 +346,12 @@ machines:
   web:
     description: yes
     cloud_config: { package_update: yes, a: \"yes\" }
-    ansible: [ { copy: { mode: 0644, x: 0x10, y: 1.5, z: off, t: 12:30:45 }, become: yes } ]
+    ansible: [ { copy: { mode: 0644, x: 0x10, y: 1.5, z: off, t: 12:30:45, e: [ 1e3, 4e8, 1.5e3, 1.5e+3, 1.e-1 ] }, become: yes } ]
 ",
     )
     .unwrap();
     let web = serde_json::to_value(&lab.machines["web"]).unwrap();
-    expect![[r#"{"description":"yes","cloud_config":{"package_update":true,"a":"yes"},"ansible":[{"copy":{"mode":"0644","x":16,"y":1.5,"z":false,"t":"12:30:45"},"become":true}]}"#]].assert_eq(&web.to_string());
+    expect![[r#"{"description":"yes","cloud_config":{"package_update":true,"a":"yes"},"ansible":[{"copy":{"mode":"0644","x":16,"y":1.5,"z":false,"t":"12:30:45","e":["1e3","4e8","1.5e3",1500.0,0.1]},"become":true}]}"#]].assert_eq(&web.to_string());
     check(
         "machines: { web: {} }\nacceleration: yes\n",
         expect![[r#"
@@ -492,6 +492,48 @@ fn wrong_types() {
     );
     check(
         "\
+description:
+machines:
+  web:
+    description:
+    image:
+    memory:
+    firmware:
+    user:
+    nics:
+    ansible:
+    cloud_config: { runcmd: }
+  db:
+    nics: [ { network: lan, address: , mac: } ]
+    ansible: { roles: [ web ], path: }
+",
+        expect![[r#"
+            1:12: `description` is empty; write text
+            4:16: `description` is empty; write text
+            5:10: `image` is empty; write the name of an image, such as `debian-12`
+            6:11: `memory` is empty; write a size with its unit, such as `512 MiB`
+            7:13: `firmware` is empty; write `bios` or `uefi`
+            8:9: `user` is empty; write the name of an account, such as `lab`
+            9:9: `nics` is empty; write a list of networks, such as `[ lan ]`
+            10:12: `ansible` is empty; write a list of tasks, the path of a playbook, or `{ roles: [ web ] }`
+            11:27: `runcmd` is empty, and cloud-init takes a list
+            13:36: `address` is empty; write an IPv4 address, such as `10.77.1.10`, or `10.77.1.10+` for replicas to count up from
+            13:43: `mac` is empty; write six pairs of hex digits, such as `52:54:00:12:34:56`
+            14:36: `path` is empty; write the path of a folder beside the lab file, such as `roles`
+        "#]],
+    );
+    check_networks(
+        "  lan: { cidr: , dhcp: , domain: , bridge: , mode: }\n",
+        expect![[r#"
+        1:14: `cidr` is empty; write an IPv4 subnet with its prefix length, such as `10.77.1.0/24`
+        1:22: `dhcp` is empty; write `true` or `false`
+        1:32: `domain` is empty; write a DNS domain, such as `corp.lab`
+        1:42: `bridge` is empty; write the name of a bridge of the host, such as `br0`
+        1:50: `mode` is empty; write `nat`, `isolated`, `routed` or `bridge`
+    "#]],
+    );
+    check(
+        "\
 machines:
   web:
   db: { depends_on: [ web ] }
@@ -620,13 +662,14 @@ machines:
     "#]],
     );
     check(
-        "machines:\n  web: { ports: { http: 80, 70000: 80, 8080: 70000, 8081: \"80\", 8082: 80, 0: 80 } }\n",
+        "machines:\n  web: { ports: { http: 80, 70000: 80, 8080: 70000, 8081: \"80\", 8082: 80, 0: 80, 08080: 80 } }\n",
         expect![[r#"
         2:19: `http` is no TCP port of this computer; write a number from 1 to 65535
         2:29: `70000` is no TCP port of this computer; write a number from 1 to 65535
         2:46: port `8080` is the number 70000; write a port of the machine, a whole number from 1 to 65535
         2:59: port `8081` is the text `80`; write 80 without quotes
         2:75: `0` is no TCP port of this computer; write a number from 1 to 65535
+        2:82: `08080` is no TCP port of this computer; write a number from 1 to 65535
     "#]],
     );
 }
@@ -1151,7 +1194,7 @@ machines:
 ",
         expect![[r#"
         2:31: warning: port 443 of this computer takes a privilege that ordinary users lack; a port from 1024 up, such as 8443, takes none
-        2:51: port 8081 of this computer leads to port 0 of machine `web`; write a number from 1 to 65535
+        2:51: port `8081` is the number 0; write a port of the machine, a whole number from 1 to 65535
         3:18: port 8080 of this computer is published by machine `web` and by machine `db`; choose another
     "#]],
     );
@@ -1705,4 +1748,15 @@ fn the_examples_have_no_problem() {
         }
     }
     assert!(seen >= 4, "{seen} examples");
+}
+
+#[test]
+fn the_guide_shows_what_check_says() {
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/lab-file.md")).unwrap();
+    let blocks: Vec<&str> = guide.split("```").skip(1).step_by(2).collect();
+    let [good, _, bad, said] = blocks[..] else { panic!("{} blocks", blocks.len()) };
+    let yaml = |block: &str| block.strip_prefix("yaml\n").unwrap().to_owned();
+    assert_eq!(lines(&yaml(good), &surroundings()), "");
+    let found: String = lines(&yaml(bad), &surroundings()).lines().map(|line| format!("bad.yaml:{line}\n")).collect();
+    assert_eq!(found, said.trim_start());
 }

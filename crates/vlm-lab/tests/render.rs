@@ -248,6 +248,21 @@ fn what_the_author_says_of_our_account_is_said_of_ours() {
 }
 
 #[test]
+fn numbers_stay_numbers_to_a_reader_of_yaml_1_1() {
+    let mut lab = lab(TWO_MACHINES);
+    lab.machines["db"].cloud_config.insert("x".into(), json!([1e20, 1e-7, 1.5e300, 0.5, 2.0]));
+    let user_data = cloud_init::user_data(&lab, &lab.machines()[1], &context(&lab));
+    expect![[r#"
+        - 1.0e+20
+        - 1.0e-7
+        - 1.5e+300
+        - 0.5
+        - 2.0
+    "#]]
+    .assert_eq(user_data.split_once("x:\n").unwrap().1);
+}
+
+#[test]
 fn meta_data_names_the_machine() {
     check_seed(
         "web-1",

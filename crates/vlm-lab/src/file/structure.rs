@@ -207,6 +207,10 @@ fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 fn wrong_parts(lab: &Value) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     for mismatch in mismatches(&VALIDATOR, &SCHEMA, lab) {
+        // A rule says better what is wrong with the text of a name.
+        if let (["name"], Complaint::Form { .. }) = (&keys(&mismatch.path)[..], &mismatch.complaint) {
+            continue;
+        }
         let message = match &mismatch.complaint {
             Complaint::Unknown { field, known } => {
                 let meant = meant(field, known);

@@ -421,10 +421,10 @@ fn plain(word: &str, yaml_1_1: bool) -> Value {
         "no" | "No" | "NO" | "off" | "Off" | "OFF" if yaml_1_1 => return Value::Bool(false),
         _ => {}
     }
-    number(word).map_or_else(|| Value::String(word.to_owned()), Value::Number)
+    number(word, yaml_1_1).map_or_else(|| Value::String(word.to_owned()), Value::Number)
 }
 
-fn number(word: &str) -> Option<Number> {
+fn number(word: &str, yaml_1_1: bool) -> Option<Number> {
     let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
@@ -440,6 +440,10 @@ fn number(word: &str) -> Option<Number> {
         let word = word.strip_prefix('+').unwrap_or(word);
         return word.parse::<u64>().map(Number::from).or_else(|_| word.parse::<i64>().map(Number::from)).ok();
     }
+    let has_signed_exponent = || digits.split_once(['e', 'E']).is_none_or(|(_, exponent)| exponent.starts_with(['-', '+']));
+    if yaml_1_1 && !(digits.contains('.') && has_signed_exponent()) {
+        return None;
+    }
     word.parse::<f64>().ok().filter(|number| number.is_finite()).and_then(Number::from_f64)
 }
 
@@ -449,14 +453,20 @@ fn place(marker: Marker) -> Place {
 
 /// What stopped the parser, in words. Its own say where it was in the grammar, which helps nobody who writes a lab.
 fn explain(text: &str, error: &ScanError) -> Slip {
-    let place = place(*error.marker());
+    let mut place = place(*error.marker());
     let line = text.lines().nth(place.line as usize - 1).unwrap_or_default();
     let has = |part: &str| error.info().contains(part);
-    let indented_by_tab = line.trim_start_matches(' ').starts_with('\t');
+    let indented_by_tab = |line: &str| line.trim_start_matches(' ').starts_with('\t');
     let is_at_end = text.chars().skip(error.marker().index()).all(char::is_whitespace);
     let message = if has("recursion") {
         TOO_DEEP
-    } else if indented_by_tab || has("tab") {
+    } else if indented_by_tab(line) || has("tab") {
+        // The parser may have stopped before it.
+        if let Some((line, indented)) =
+            (place.line..).zip(text.lines().skip(place.line as usize - 1)).find(|(_, line)| indented_by_tab(line))
+        {
+            place = Place { line, column: indented.find('\t').unwrap_or(0) as u32 + 1 };
+        }
         "a tab is used for indentation; YAML wants spaces"
     } else if has("quoted scalar") || has("double-quoted") {
         "the quoted text is not closed, or has an escape that YAML does not know; check its quotes and backslashes"
