@@ -77,7 +77,36 @@ pub fn schema() -> Value {
     SCHEMA.clone()
 }
 
-static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(Lab).to_value());
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+    let mut schema = schemars::schema_for!(Lab).to_value();
+    refuse_null(&mut schema);
+    schema
+});
+
+/// A field that is there and empty was forgotten; one that is not meant is not there.
+fn refuse_null(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(refuse_null);
+            if let Some(Value::Array(types)) = fields.get_mut("type") {
+                types.retain(|name| name != "null");
+                if types.len() == 1 {
+                    fields["type"] = types.remove(0);
+                }
+            }
+            if let Some(Value::Array(forms)) = fields.get_mut("anyOf") {
+                forms.retain(|form| form["type"] != "null");
+                if let [Value::Object(only)] = &mut forms[..] {
+                    let only = std::mem::take(only);
+                    fields.shift_remove("anyOf");
+                    fields.extend(only);
+                }
+            }
+        }
+        Value::Array(parts) => parts.iter_mut().for_each(refuse_null),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
 
 /// Files and folders that the lab names, relative to it: playbooks, and the folder of every role. Sorted, each once.
 ///

@@ -4,7 +4,7 @@
 //! the author of a lab. [`Lab::machines`] fills in defaults and unfolds replicas: everything that renders or deploys reads
 //! the resulting [`Machine`]s and never a [`MachineSpec`].
 
-use std::{fmt, net::Ipv4Addr, str::FromStr};
+use std::{fmt, net::Ipv4Addr, num::NonZeroU16, str::FromStr};
 
 use indexmap::IndexMap;
 use ipnet::Ipv4Net;
@@ -32,8 +32,10 @@ pub const DEFAULT_USER: &str = "lab";
 #[schemars(title = "Virtual Lab Manager lab")]
 pub struct Lab {
     /// Version of this file's format: 1.
+    #[schemars(extend("const" = VERSION))]
     pub version: u32,
     /// Name of the lab: lower-case letters, digits and hyphens, at most 40 characters.
+    #[schemars(extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"))]
     pub name: String,
     /// What the lab is for, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,7 +79,7 @@ pub struct Defaults {
     pub image: Option<String>,
     /// Virtual CPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 512))]
+    #[schemars(range(min = 1, max = 255))]
     pub vcpus: Option<u32>,
     /// Memory, with its unit: `512 MiB`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,7 +164,7 @@ pub struct MachineSpec {
     pub image: Option<String>,
     /// Virtual CPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 512))]
+    #[schemars(range(min = 1, max = 255))]
     pub vcpus: Option<u32>,
     /// Memory, with its unit: `512 MiB`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,6 +201,7 @@ pub struct MachineSpec {
     pub depends_on: Vec<String>,
     /// Published ports: this computer's port to the guest's TCP port. A replica takes the next port up.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(with = "IndexMap<Port, NonZeroU16>")]
     pub ports: IndexMap<Port, u16>,
 }
 
@@ -461,12 +464,13 @@ impl FromStr for Size {
         let (number, unit) = (&text[..split], text[split..].trim());
         let (_, bytes) = Size::UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
         let number: f64 = number.parse().map_err(|_| error())?;
-        let total = number * *bytes as f64;
-        // 2^53: beyond it a product is no longer exact, and no disk is that large.
-        if !((1024.0..=9_007_199_254_740_992.0).contains(&total) && total % 1024.0 == 0.0) {
+        // No disk ends within a KiB.
+        let kib = (number * *bytes as f64 / 1024.0).ceil();
+        // 2^53 bytes: beyond it a product is no longer exact, and no disk is that large.
+        if !(1.0..=8_796_093_022_208.0).contains(&kib) {
             return Err(error());
         }
-        Ok(Size(total as u64))
+        Ok(Size((kib as u64) << 10))
     }
 }
 
@@ -639,7 +643,7 @@ impl JsonSchema for Port {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]{1,5}$" })
+        json_schema!({ "type": "string", "pattern": "^[1-9][0-9]{0,4}$" })
     }
 }
 

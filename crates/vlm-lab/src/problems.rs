@@ -149,6 +149,7 @@ const RULES: &[fn(&mut Report)] = &[
     networks::have_room,
     networks::fields_fit_the_mode,
     networks::domains_are_domains,
+    networks::domains_have_names,
     addresses::networks_are_known,
     addresses::fixed_addresses_are_on_the_network,
     addresses::fixed_addresses_of_replicas_count_up,
@@ -170,7 +171,10 @@ const RULES: &[fn(&mut Report)] = &[
     machines::packages_are_names,
     machines::text_is_text,
     cloud_config::fits_its_schema,
+    cloud_config::leaves_our_way_in,
+    cloud_config::is_for_somebody,
     ansible::tasks_are_tasks,
+    ansible::handlers_are_there,
     ansible::playbooks_are_plays,
     ansible::roles_are_roles,
 ];

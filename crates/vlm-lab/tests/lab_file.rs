@@ -85,6 +85,7 @@ fn value() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
         (-1e9f64..1e9).prop_map(Value::from),
+        proptest::sample::select(vec![1e20, -1.5e300, 1e-7]).prop_map(Value::from),
         text().prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
@@ -135,13 +136,13 @@ fn firmware() -> impl Strategy<Value = Option<Firmware>> {
 fn machine() -> impl Strategy<Value = MachineSpec> {
     let size_and_place = (
         option::of(1u32..=3),
-        option::of(1u32..=512),
+        option::of(1u32..=255),
         option::of(size()),
         option::of(size()),
         option::of(text()),
         option::of(text()),
     );
-    let devices = (vec((text(), size()), 0..3), option::of(vec(nic(), 0..3)), firmware(), vec((1u16.., any::<u16>()), 0..3));
+    let devices = (vec((text(), size()), 0..3), option::of(vec(nic(), 0..3)), firmware(), vec((1u16.., 1u16..), 0..3));
     let inside = (
         option::of(text()),
         option::of(text()),
@@ -183,7 +184,7 @@ fn machine() -> impl Strategy<Value = MachineSpec> {
 fn lab() -> impl Strategy<Value = Lab> {
     let defaults = (
         option::of(text()),
-        option::of(1u32..=512),
+        option::of(1u32..=255),
         option::of(size()),
         option::of(size()),
         firmware(),

@@ -117,7 +117,7 @@ machines:
             2:7: lab name `Many Things` cannot be used; use lower-case letters, digits and hyphens, at most 40, with a letter or digit at both ends, such as `many-things`
             3:20: image `debain-12` is unknown, did you mean `debian-12`?
             3:31: unknown field `memroy`, did you mean `memory`?
-            3:53: `vcpus` is the text `many`; write a whole number from 1 to 512
+            3:53: `vcpus` is the text `many`; write a whole number from 1 to 255
             5:16: `10.77.1.7/24` is an address in the subnet of network `lan`, not the subnet; write `10.77.1.0/24`
             6:16: network `lab` (10.77.1.128/25) overlaps network `lan` (10.77.1.0/24); give it another subnet, such as `10.77.2.0/24`
             6:38: `mode` is the text `natt`, did you mean `nat`?
@@ -166,7 +166,7 @@ name: a
 \tmachines: {}
 ",
         expect![[r#"
-        2:7: a tab is used for indentation; YAML wants spaces
+        3:1: a tab is used for indentation; YAML wants spaces
     "#]],
     );
     check_file(
@@ -177,7 +177,7 @@ machines:
 \tweb: {}
 ",
         expect![[r#"
-        4:2: a tab is used for indentation; YAML wants spaces
+        4:1: a tab is used for indentation; YAML wants spaces
     "#]],
     );
     check_file(
@@ -346,12 +346,12 @@ machines:
   web:
     description: yes
     cloud_config: { package_update: yes, a: \"yes\" }
-    ansible: [ { copy: { mode: 0644, x: 0x10, y: 1.5, z: off, t: 12:30:45 }, become: yes } ]
+    ansible: [ { copy: { mode: 0644, x: 0x10, y: 1.5, z: off, t: 12:30:45, e: [ 1e3, 4e8, 1.5e3, 1.5e+3, 1.e-1 ] }, become: yes } ]
 ",
     )
     .unwrap();
     let web = serde_json::to_value(&lab.machines["web"]).unwrap();
-    expect![[r#"{"description":"yes","cloud_config":{"package_update":true,"a":"yes"},"ansible":[{"copy":{"mode":"0644","x":16,"y":1.5,"z":false,"t":"12:30:45"},"become":true}]}"#]].assert_eq(&web.to_string());
+    expect![[r#"{"description":"yes","cloud_config":{"package_update":true,"a":"yes"},"ansible":[{"copy":{"mode":"0644","x":16,"y":1.5,"z":false,"t":"12:30:45","e":["1e3","4e8","1.5e3",1500.0,0.1]},"become":true}]}"#]].assert_eq(&web.to_string());
     check(
         "machines: { web: {} }\nacceleration: yes\n",
         expect![[r#"
@@ -492,6 +492,48 @@ fn wrong_types() {
     );
     check(
         "\
+description:
+machines:
+  web:
+    description:
+    image:
+    memory:
+    firmware:
+    user:
+    nics:
+    ansible:
+    cloud_config: { runcmd: }
+  db:
+    nics: [ { network: lan, address: , mac: } ]
+    ansible: { roles: [ web ], path: }
+",
+        expect![[r#"
+            1:12: `description` is empty; write text
+            4:16: `description` is empty; write text
+            5:10: `image` is empty; write the name of an image, such as `debian-12`
+            6:11: `memory` is empty; write a size with its unit, such as `512 MiB`
+            7:13: `firmware` is empty; write `bios` or `uefi`
+            8:9: `user` is empty; write the name of an account, such as `lab`
+            9:9: `nics` is empty; write a list of networks, such as `[ lan ]`
+            10:12: `ansible` is empty; write a list of tasks, the path of a playbook, or `{ roles: [ web ] }`
+            11:27: `runcmd` is empty, and cloud-init takes a list
+            13:36: `address` is empty; write an IPv4 address, such as `10.77.1.10`, or `10.77.1.10+` for replicas to count up from
+            13:43: `mac` is empty; write six pairs of hex digits, such as `52:54:00:12:34:56`
+            14:36: `path` is empty; write the path of a folder beside the lab file, such as `roles`
+        "#]],
+    );
+    check_networks(
+        "  lan: { cidr: , dhcp: , domain: , bridge: , mode: }\n",
+        expect![[r#"
+        1:14: `cidr` is empty; write an IPv4 subnet with its prefix length, such as `10.77.1.0/24`
+        1:22: `dhcp` is empty; write `true` or `false`
+        1:32: `domain` is empty; write a DNS domain, such as `corp.lab`
+        1:42: `bridge` is empty; write the name of a bridge of the host, such as `br0`
+        1:50: `mode` is empty; write `nat`, `isolated`, `routed` or `bridge`
+    "#]],
+    );
+    check(
+        "\
 machines:
   web:
   db: { depends_on: [ web ] }
@@ -503,7 +545,7 @@ machines:
     check(
         "machines:\n  web: { vcpus: two, replicas: \"3\", image: 12, user: [ me ], depends_on: db, packages: nginx }\n",
         expect![[r#"
-        2:17: `vcpus` is the text `two`; write a whole number from 1 to 512
+        2:17: `vcpus` is the text `two`; write a whole number from 1 to 255
         2:32: `replicas` is the text `3`; write 3 without quotes
         2:44: `image` is the number 12; write the name of an image, such as `debian-12`
         2:54: `user` is a list; write the name of an account, such as `lab`
@@ -518,9 +560,9 @@ machines:
   db: { vcpus: 2.0, replicas: 1001 }
 ",
         expect![[r#"
-        2:17: `vcpus` is the number 0; write a whole number from 1 to 512
+        2:17: `vcpus` is the number 0; write a whole number from 1 to 255
         2:30: `replicas` is the number 0; write a whole number from 1 to 1000
-        3:16: `vcpus` is the number 2.0; write a whole number from 1 to 512
+        3:16: `vcpus` is the number 2.0; write a whole number from 1 to 255
         3:31: `replicas` is the number 1001; write a whole number from 1 to 1000
     "#]],
     );
@@ -620,13 +662,14 @@ machines:
     "#]],
     );
     check(
-        "machines:\n  web: { ports: { http: 80, 70000: 80, 8080: 70000, 8081: \"80\", 8082: 80, 0: 80 } }\n",
+        "machines:\n  web: { ports: { http: 80, 70000: 80, 8080: 70000, 8081: \"80\", 8082: 80, 0: 80, 08080: 80 } }\n",
         expect![[r#"
         2:19: `http` is no TCP port of this computer; write a number from 1 to 65535
         2:29: `70000` is no TCP port of this computer; write a number from 1 to 65535
         2:46: port `8080` is the number 70000; write a port of the machine, a whole number from 1 to 65535
         2:59: port `8081` is the text `80`; write 80 without quotes
         2:75: `0` is no TCP port of this computer; write a number from 1 to 65535
+        2:82: `08080` is no TCP port of this computer; write a number from 1 to 65535
     "#]],
     );
 }
@@ -771,8 +814,9 @@ fn networks() {
   d: { cidr: 10.77.1.0/24, mode: bridge, bridge: br0 }
 ",
         expect![[r#"
-            2:14: network `b` (10.77.0.0/16) overlaps network `a` (10.77.1.0/24); give it another subnet, such as `10.78.1.0/24`
-            3:14: network `c` (10.77.1.128/25) overlaps network `a` (10.77.1.0/24); give it another subnet, such as `10.78.2.0/24`
+            1:14: network `a` (10.77.1.0/24) overlaps network `d` (10.77.1.0/24); give it another subnet, such as `10.78.2.0/24`
+            2:14: network `b` (10.77.0.0/16) overlaps network `d` (10.77.1.0/24); give it another subnet, such as `10.78.1.0/24`
+            3:14: network `c` (10.77.1.128/25) overlaps network `a` (10.77.1.0/24); give it another subnet, such as `10.78.3.0/24`
         "#]],
     );
     check_networks(
@@ -827,6 +871,23 @@ machines: { web: { replicas: 9 } }
             2:28: network `b` names the bridge `br0` and is no bridge; add `mode: bridge`, or leave `bridge` out
             3:35: network `c` is a bridge, where addresses come from what is there already; leave `dhcp` out
             4:30: network `d` names the bridge `br 0`, which no device can be called; write a name of at most 15 letters, digits, `-`, `_` and `.`, such as `br0`
+        "#]],
+    );
+    check_networks(
+        "  a: { cidr: 10.77.1.0/24, dhcp: false, domain: corp.lab }\n",
+        expect![[r#"
+        1:41: warning: network `a` has no DHCP, and so the host knows no machine by a name in `corp.lab`; leave `domain` or `dhcp: false` out
+    "#]],
+    );
+    check_networks(
+        "  office: { mode: bridge, bridge: br0, cidr: 192.168.7.0/24 }
+  same: { mode: bridge, bridge: br1, cidr: 192.168.7.0/24 }
+  lan: { cidr: 192.168.7.0/25 }
+  around: { cidr: 192.168.0.0/16, mode: isolated }
+",
+        expect![[r#"
+            3:16: network `lan` (192.168.7.0/25) overlaps network `same` (192.168.7.0/24); give it another subnet, such as `10.77.2.0/24`
+            4:19: network `around` (192.168.0.0/16) overlaps network `office` (192.168.7.0/24); give it another subnet, such as `10.77.1.0/24`
         "#]],
     );
     check_networks(
@@ -933,12 +994,13 @@ machines:
     );
     check("\
 machines:
-  web: { nics: [ { network: lan, mac: 53:54:00:00:00:01 }, { network: lan, mac: ff:ff:ff:ff:ff:ff }, { network: lan, mac: 00:00:00:00:00:00 } ] }
+  web: { nics: [ { network: lan, mac: 53:54:00:00:00:01 }, { network: lan, mac: ff:ff:ff:ff:ff:ff }, { network: lan, mac: 00:00:00:00:00:00 }, { network: lan, mac: fe:54:00:00:00:01 } ] }
   db: { replicas: 2, nics: [ { network: lan, mac: 52:54:00:00:00:01 } ] }
 ", expect![[r#"
         2:39: MAC address 53:54:00:00:00:01 of machine `web` is one of a group; the first byte of a single interface is even, such as `52:54:00:00:00:01`
         2:81: MAC address ff:ff:ff:ff:ff:ff of machine `web` is the broadcast address; write one such as `52:54:00:12:34:56`
         2:123: MAC address 00:00:00:00:00:00 of machine `web` is none; write one such as `52:54:00:12:34:56`, or leave it out
+        2:165: MAC address fe:54:00:00:00:01 of machine `web` starts with `fe`, which libvirt keeps for the host's end; write one such as `52:54:00:12:34:56`
         3:51: MAC address 52:54:00:00:00:01 would be that of all 2 replicas of machine `db`; leave it out, and each gets its own
     "#]]);
     check(
@@ -1096,9 +1158,23 @@ machines: { web: {}, db: {} }
         expect![[r#"
         3:37: the disk of machine `web` has 1 GiB, and its image `debian-12` needs 2 GiB; write `disk: 2 GiB` or more
         3:52: machines have 16 MiB of memory, in which no system boots; write at least `64 MiB`
-        3:67: `vcpus` is the number 0; write a whole number from 1 to 512
+        3:67: `vcpus` is the number 0; write a whole number from 1 to 255
     "#]],
     );
+    check(
+        "\
+machines:
+  web: { memory: 1.1 GiB, disk: 4.7 GiB, disks: { a: 0.5 KiB }, vcpus: 255 }
+  db: { vcpus: 256 }
+",
+        expect![[r#"
+            2:54: disk `a` of machine `web` has 1 KiB; write at least `1 MiB`
+            3:16: `vcpus` is the number 256; write a whole number from 1 to 255
+        "#]],
+    );
+    for (written, kib) in [("1.1 GiB", 1_153_434), ("1.5 GiB", 1_572_864), ("0.1 MiB", 103)] {
+        assert_eq!(written.parse(), Ok(Size::bytes(kib << 10)), "{written}");
+    }
     let disks: String = (0..21).map(|n| format!("d{n}: 1 GiB, ")).collect();
     check(
         &format!("machines:\n  web: {{ disks: {{ {disks} }} }}\n"),
@@ -1118,7 +1194,7 @@ machines:
 ",
         expect![[r#"
         2:31: warning: port 443 of this computer takes a privilege that ordinary users lack; a port from 1024 up, such as 8443, takes none
-        2:51: port 8081 of this computer leads to port 0 of machine `web`; write a number from 1 to 65535
+        2:51: port `8081` is the number 0; write a port of the machine, a whole number from 1 to 65535
         3:18: port 8080 of this computer is published by machine `web` and by machine `db`; choose another
     "#]],
     );
@@ -1157,12 +1233,19 @@ machines:
   web: { user: root }
   db: { user: My Name }
   c: { user: \"\" }
+  d: { user: backup }
+  e: { user: systemd-network }
+  f: { user: sudo }
+  g: { user: backups }
 ",
         expect![[r#"
-        2:16: user `root` cannot be the account to log in with; choose another, such as `lab`: it may become root with sudo
-        3:15: user `My Name` is no account name; write lower-case letters, digits, `-` and `_`, at most 32, beginning with a letter
-        4:14: user `` is no account name; write lower-case letters, digits, `-` and `_`, at most 32, beginning with a letter
-    "#]],
+            2:16: user `root` cannot be the account to log in with; choose another, such as `lab`: it may become root with sudo
+            3:15: user `My Name` is no account name; write lower-case letters, digits, `-` and `_`, at most 32, beginning with a letter
+            4:14: user `` is no account name; write lower-case letters, digits, `-` and `_`, at most 32, beginning with a letter
+            5:14: user `backup` is an account or group that Debian brings; choose another, such as `lab`
+            6:14: user `systemd-network` is an account or group that Debian brings; choose another, such as `lab`
+            7:14: user `sudo` is an account or group that Debian brings; choose another, such as `lab`
+        "#]],
     );
     check(
         &format!(
@@ -1247,6 +1330,17 @@ fn labs_that_would_unfold_into_too_many() {
         1:1: the lab has 11000 machines; have at most 10000 in one lab
     "#]],
     );
+    check(
+        "\
+machines:
+  web: { replicas: 1000, depends_on: [ a, b ] }
+  a: { replicas: 1000 }
+  b: { replicas: 1000 }
+",
+        expect![[r#"
+            2:38: machine `web` waits 2000000 times for another, counting replicas, and a lab has room for 1000000 such waits; have fewer replicas, or depend on fewer
+        "#]],
+    );
     let mut lab = file::read(
         "\
 version: 1
@@ -1324,6 +1418,45 @@ machines:
 }
 
 #[test]
+fn cloud_config_that_would_lock_us_out() {
+    check(
+        "\
+machines:
+  text: { cloud_config: { users: default } }
+  mapping: { cloud_config: { users: { ada: true } } }
+  number: { cloud_config: { users: 5 } }
+  list: { cloud_config: { users: [ default ] } }
+  keys: { cloud_config: { ssh_keys: { ed25519_private: x, ed25519_public: y, rsa_private: z } } }
+",
+        expect![[r#"
+            2:34: `users` is the text `default`, which would replace the account that we log in with; write a list, and ours is joined in front
+            3:37: `users` is a mapping, which would replace the account that we log in with; write a list, and ours is joined in front
+            4:36: `users` is the number 5, and cloud-init takes text, a list or a mapping
+            6:39: `ed25519_private` would replace the machine's host key, which is made for it and checked at every login; leave it out
+            6:59: `ed25519_public` would replace the machine's host key, which is made for it and checked at every login; leave it out
+        "#]],
+    );
+}
+
+#[test]
+fn cloud_config_that_nothing_reads() {
+    check(
+        "\
+machines:
+  web: { cloud_config: { password: x, ssh_authorized_keys: [ x ], ssh_import_id: [ x ], network: { config: disabled } } }
+  listed: { cloud_config: { password: x, users: [ ada, default ] } }
+  named: { cloud_config: { password: x, user: ada } }
+",
+        expect![[r#"
+            2:26: warning: `password` is for the image's own account, which is not made where we make another; write `chpasswd: { users: [ … ] }`
+            2:39: warning: `ssh_authorized_keys` is for the image's own account, which is not made where we make another; write `ssh_keys` of the machine
+            2:67: warning: `ssh_import_id` is for the image's own account, which is not made where we make another; write it into an entry of `users`
+            2:89: warning: cloud-init has no module that reads `network`, and ignores it; leave it out
+        "#]],
+    );
+}
+
+#[test]
 fn ansible_tasks() {
     check(
         "\
@@ -1373,6 +1506,35 @@ machines:
         expect![[r#"
         2:19: warning: machine `web` has an empty list of tasks; add one, or leave `ansible` out
     "#]],
+    );
+}
+
+#[test]
+fn handlers_are_where_they_can_be() {
+    check(
+        "\
+machines:
+  web:
+    ansible:
+      - name: Configure
+        copy: { dest: /etc/a }
+        notify: restart
+      - block:
+          - copy: { dest: /etc/b }
+            notify: restart
+      - service: { name: a, state: restarted }
+        listen: restart
+  role:
+    ansible:
+      - copy: { dest: /etc/a }
+        notify: restart
+      - block: [ { ansible.builtin.import_role: { name: web } } ]
+",
+        expect![[r#"
+            6:9: `notify` finds no handler here; handlers need a playbook file, such as `ansible: playbooks/web.yml`
+            9:13: `notify` finds no handler here; handlers need a playbook file, such as `ansible: playbooks/web.yml`
+            11:9: `listen` is a handler's, and this is a task; handlers need a playbook file, such as `ansible: playbooks/web.yml`
+        "#]],
     );
 }
 
@@ -1491,6 +1653,18 @@ fn deep_and_large_files_are_refused_quickly() {
         5:5: anchors repeat too much here; write out what the lab needs, or use `replicas`
     "#]],
     );
+    // Each only as deep as may be, and deeper by what it repeats.
+    let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(60), "]".repeat(60));
+    let mut stairs = format!("machines:\n  web:\n    cloud_config:\n      a0: &a0 {}\n", deep("x"));
+    for n in 1..56 {
+        stairs += &format!("      a{n}: &a{n} {}\n", deep(&format!("*a{}", n - 1)));
+    }
+    check(
+        &stairs,
+        expect![[r#"
+        5:75: lists and mappings lie too deep in each other here; no lab needs that
+    "#]],
+    );
     check_file(
         &format!(
             "\
@@ -1574,4 +1748,15 @@ fn the_examples_have_no_problem() {
         }
     }
     assert!(seen >= 4, "{seen} examples");
+}
+
+#[test]
+fn the_guide_shows_what_check_says() {
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/lab-file.md")).unwrap();
+    let blocks: Vec<&str> = guide.split("```").skip(1).step_by(2).collect();
+    let [good, _, bad, said] = blocks[..] else { panic!("{} blocks", blocks.len()) };
+    let yaml = |block: &str| block.strip_prefix("yaml\n").unwrap().to_owned();
+    assert_eq!(lines(&yaml(good), &surroundings()), "");
+    let found: String = lines(&yaml(bad), &surroundings()).lines().map(|line| format!("bad.yaml:{line}\n")).collect();
+    assert_eq!(found, said.trim_start());
 }

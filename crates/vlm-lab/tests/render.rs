@@ -84,7 +84,7 @@ fn terraform_reads_all_that_differs_from_a_variables_file() {
               "base_volume": "sha256-0123.qcow2",
               "system_disk_bytes": 4294967296,
               "disks": [],
-              "seed": "seeds/web-1.0400422f13d3bae1.iso",
+              "seed": "seeds/web-1.79026d3a9a548e47.iso",
               "firmware": {
                 "code": "/firmware/CODE.fd",
                 "nvram_template": "/firmware/VARS.fd"
@@ -119,7 +119,7 @@ fn terraform_reads_all_that_differs_from_a_variables_file() {
                   "size_bytes": 10737418240
                 }
               ],
-              "seed": "seeds/db.7894bbf67f285aae.iso",
+              "seed": "seeds/db.98d5138b24ca9792.iso",
               "firmware": null,
               "nics": [
                 {
@@ -210,6 +210,59 @@ fn user_data_is_ours_with_the_authors_merged_over_it() {
 }
 
 #[test]
+fn what_the_author_says_of_our_account_is_said_of_ours() {
+    let lab = lab(r#"
+        version: 1
+        name: account
+        networks: { lan: { cidr: 10.1.0.0/24 } }
+        machines:
+          one:
+            cloud_config:
+              users:
+              - ada
+              - { name: lab, shell: /bin/zsh, groups: [ docker ], ssh_authorized_keys: [ ssh-ed25519 AAAAmore ] }
+              - { name: eve }
+    "#);
+    let user_data = read(&cloud_init::user_data(&lab, &lab.machines()[0], &context(&lab)));
+    expect![[r#"
+        [
+          {
+            "name": "lab",
+            "shell": "/bin/zsh",
+            "sudo": "ALL=(ALL) NOPASSWD:ALL",
+            "lock_passwd": true,
+            "ssh_authorized_keys": [
+              "ssh-ed25519 AAAAlab",
+              "ssh-ed25519 AAAAmore"
+            ],
+            "groups": [
+              "docker"
+            ]
+          },
+          "ada",
+          {
+            "name": "eve"
+          }
+        ]"#]]
+    .assert_eq(&format!("{:#}", user_data["users"]));
+}
+
+#[test]
+fn numbers_stay_numbers_to_a_reader_of_yaml_1_1() {
+    let mut lab = lab(TWO_MACHINES);
+    lab.machines["db"].cloud_config.insert("x".into(), json!([1e20, 1e-7, 1.5e300, 0.5, 2.0]));
+    let user_data = cloud_init::user_data(&lab, &lab.machines()[1], &context(&lab));
+    expect![[r#"
+        - 1.0e+20
+        - 1.0e-7
+        - 1.5e+300
+        - 0.5
+        - 2.0
+    "#]]
+    .assert_eq(user_data.split_once("x:\n").unwrap().1);
+}
+
+#[test]
 fn meta_data_names_the_machine() {
     check_seed(
         "web-1",
@@ -235,6 +288,10 @@ fn network_config_asks_where_there_is_dhcp_and_sets_the_address_elsewhere() {
             dhcp4: true
             dhcp4-overrides:
               route-metric: 100
+              use-domains: true
+            nameservers:
+              search:
+              - pair.lab
           nic1:
             match:
               macaddress: 52:54:00:84:75:69
@@ -353,6 +410,27 @@ fn ansible_is_a_project_of_its_own() {
 }
 
 #[test]
+fn a_chain_as_long_as_a_lab_may_be_is_played_from_its_end() {
+    let mut lab = lab(TWO_MACHINES);
+    let link = lab.machines.shift_remove("db").unwrap();
+    lab.machines.clear();
+    for n in 0..10_000 {
+        let mut machine = link.clone();
+        machine.depends_on = vec![format!("m{}", n + 1)];
+        lab.machines.insert(format!("m{n}"), machine);
+    }
+    let (machines, context) = (lab.machines(), context(&lab));
+    // Few of the callers' threads have a large stack.
+    let render = move || ansible::ansible(&lab, &machines[9_998..], &context);
+    let files = std::thread::Builder::new().stack_size(256 << 10).spawn(render).unwrap().join().unwrap();
+    expect![[r#"
+        - import_playbook: plays/m9999.yaml
+        - import_playbook: plays/m9998.yaml
+    "#]]
+    .assert_eq(&files["site.yaml"]);
+}
+
+#[test]
 fn a_machine_is_rendered_where_it_is_placed() {
     let mut lab = lab(TWO_MACHINES);
     lab.machines["db"].host = Some("elsewhere".into());
@@ -396,6 +474,8 @@ fn a_static_interface_that_leads_outside_gets_a_route_and_a_bridge_asks_its_own_
             nameservers:
               addresses:
               - "10.1.0.1"
+              search:
+              - ways.lab
           nic2:
             match:
               macaddress: "52:54:00:12:34:58"

@@ -207,6 +207,10 @@ fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 fn wrong_parts(lab: &Value) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     for mismatch in mismatches(&VALIDATOR, &SCHEMA, lab) {
+        // A rule says better what is wrong with the text of a name.
+        if let (["name"], Complaint::Form { .. }) = (&keys(&mismatch.path)[..], &mismatch.complaint) {
+            continue;
+        }
         let message = match &mismatch.complaint {
             Complaint::Unknown { field, known } => {
                 let meant = meant(field, known);
@@ -432,7 +436,7 @@ fn expected(path: &Path) -> &'static str {
         ["machines", _] => "a mapping, such as `{ image: debian-12 }`, or `{}` for a machine of defaults only",
         ["machines", _, "replicas"] => "a whole number from 1 to 1000",
         [.., "image"] => "the name of an image, such as `debian-12`",
-        [.., "vcpus"] => "a whole number from 1 to 512",
+        [.., "vcpus"] => "a whole number from 1 to 255",
         [.., "memory"] => "a size with its unit, such as `512 MiB`",
         [.., "disk"] | ["machines", _, "disks", _] => "a size with its unit, such as `4 GiB`",
         ["machines", _, "disks"] => "a mapping from names to sizes, such as `{ data: 10 GiB }`",

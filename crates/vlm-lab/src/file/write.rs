@@ -114,8 +114,17 @@ fn flow(value: &Value) -> String {
             let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}: {}", text(name), flow(value))).collect();
             format!("{{ {} }}", fields.join(", "))
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Number(number) => number_text(&number.to_string()),
+        Value::Null | Value::Bool(_) => value.to_string(),
     }
+}
+
+/// A number as YAML 1.1 knows it, too: with a point and a sign where there is an exponent.
+fn number_text(number: &str) -> String {
+    let Some((digits, exponent)) = number.split_once('e') else { return number.to_owned() };
+    let point = if digits.contains('.') { "" } else { ".0" };
+    let sign = if exponent.starts_with(['-', '+']) { "" } else { "+" };
+    format!("{digits}{point}e{sign}{exponent}")
 }
 
 /// Text with quotes where it needs them. What JSON escapes, YAML reads alike; the rest of what is not printable is escaped too.

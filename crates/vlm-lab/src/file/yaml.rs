@@ -14,6 +14,7 @@ use crate::problems::path::{Path, Step};
 
 /// How deep mappings and lists may lie in each other.
 const MAX_DEPTH: usize = 64;
+const TOO_DEEP: &str = "lists and mappings lie too deep in each other here; no lab needs that";
 /// How many values anchors may add by being repeated.
 const MAX_REPEATED: usize = 200_000;
 /// How large a file may be.
@@ -149,10 +150,18 @@ pub(crate) fn reads_as_other(word: &str) -> bool {
 struct Loader {
     reading: Reading,
     frames: Vec<Frame>,
-    anchors: BTreeMap<usize, (Value, Spot)>,
+    anchors: BTreeMap<usize, Anchor>,
     repeated: usize,
     slips: Vec<Slip>,
     root: Option<(Value, Spot)>,
+}
+
+#[derive(Clone)]
+struct Anchor {
+    value: Value,
+    spot: Spot,
+    /// How many mappings and lists lie in each other here.
+    depth: usize,
 }
 
 struct Frame {
@@ -259,12 +268,17 @@ impl Loader {
         if let Some(tag) = tag {
             self.refuse_tag(tag, place);
         }
-        if self.frames.len() >= MAX_DEPTH {
-            let message = "lists and mappings lie too deep in each other here; no lab needs that".to_owned();
-            return Err(Slip { place, path: Path::default(), message });
-        }
+        self.refuse_depth(1, place)?;
         let for_tools = self.for_tools();
         self.frames.push(Frame { place, anchor, for_tools, collection });
+        Ok(())
+    }
+
+    /// Refuses what would lie too deep with `depth` more mappings and lists in those that are open.
+    fn refuse_depth(&self, depth: usize, place: Place) -> Result<(), Slip> {
+        if self.frames.len() + depth > MAX_DEPTH {
+            return Err(Slip { place, path: Path::default(), message: TOO_DEEP.to_owned() });
+        }
         Ok(())
     }
 
@@ -278,10 +292,11 @@ impl Loader {
     }
 
     fn alias(&mut self, id: usize, place: Place) -> Result<(), Slip> {
-        let Some((value, spot)) = self.anchors.get(&id).cloned() else {
+        let Some(Anchor { value, spot, depth }) = self.anchors.get(&id).cloned() else {
             self.slip(place, "the alias refers to an anchor that it lies in itself; leave it out");
             return self.add(Value::Null, Spot { place, inside: Inside::Nothing }, 0);
         };
+        self.refuse_depth(depth, place)?;
         self.count(&value, place)?;
         self.add(value, spot, 0)
     }
@@ -305,7 +320,8 @@ impl Loader {
     fn add(&mut self, value: Value, spot: Spot, anchor: usize) -> Result<(), Slip> {
         if anchor > 0 {
             self.count(&value, spot.place)?;
-            self.anchors.insert(anchor, (value.clone(), spot.clone()));
+            let depth = depth(&value);
+            self.anchors.insert(anchor, Anchor { value: value.clone(), spot: spot.clone(), depth });
         }
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some((value, spot));
@@ -367,6 +383,14 @@ impl Loader {
     }
 }
 
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 impl OpenMap {
     /// What the mapping says itself wins over what it merges in; of several merged, the first.
     fn finish(self) -> (Value, Inside) {
@@ -397,10 +421,10 @@ fn plain(word: &str, yaml_1_1: bool) -> Value {
         "no" | "No" | "NO" | "off" | "Off" | "OFF" if yaml_1_1 => return Value::Bool(false),
         _ => {}
     }
-    number(word).map_or_else(|| Value::String(word.to_owned()), Value::Number)
+    number(word, yaml_1_1).map_or_else(|| Value::String(word.to_owned()), Value::Number)
 }
 
-fn number(word: &str) -> Option<Number> {
+fn number(word: &str, yaml_1_1: bool) -> Option<Number> {
     let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
@@ -416,6 +440,10 @@ fn number(word: &str) -> Option<Number> {
         let word = word.strip_prefix('+').unwrap_or(word);
         return word.parse::<u64>().map(Number::from).or_else(|_| word.parse::<i64>().map(Number::from)).ok();
     }
+    let has_signed_exponent = || digits.split_once(['e', 'E']).is_none_or(|(_, exponent)| exponent.starts_with(['-', '+']));
+    if yaml_1_1 && !(digits.contains('.') && has_signed_exponent()) {
+        return None;
+    }
     word.parse::<f64>().ok().filter(|number| number.is_finite()).and_then(Number::from_f64)
 }
 
@@ -425,14 +453,20 @@ fn place(marker: Marker) -> Place {
 
 /// What stopped the parser, in words. Its own say where it was in the grammar, which helps nobody who writes a lab.
 fn explain(text: &str, error: &ScanError) -> Slip {
-    let place = place(*error.marker());
+    let mut place = place(*error.marker());
     let line = text.lines().nth(place.line as usize - 1).unwrap_or_default();
     let has = |part: &str| error.info().contains(part);
-    let indented_by_tab = line.trim_start_matches(' ').starts_with('\t');
+    let indented_by_tab = |line: &str| line.trim_start_matches(' ').starts_with('\t');
     let is_at_end = text.chars().skip(error.marker().index()).all(char::is_whitespace);
     let message = if has("recursion") {
-        "lists and mappings lie too deep in each other here; no lab needs that"
-    } else if indented_by_tab || has("tab") {
+        TOO_DEEP
+    } else if indented_by_tab(line) || has("tab") {
+        // The parser may have stopped before it.
+        if let Some((line, indented)) =
+            (place.line..).zip(text.lines().skip(place.line as usize - 1)).find(|(_, line)| indented_by_tab(line))
+        {
+            place = Place { line, column: indented.find('\t').unwrap_or(0) as u32 + 1 };
+        }
         "a tab is used for indentation; YAML wants spaces"
     } else if has("quoted scalar") || has("double-quoted") {
         "the quoted text is not closed, or has an escape that YAML does not know; check its quotes and backslashes"

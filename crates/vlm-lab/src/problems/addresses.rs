@@ -141,7 +141,7 @@ pub(super) fn macs_are_of_one_machine(report: &mut Report) {
         let path = path.then("mac");
         if mac.0[0] & 1 == 1 {
             let [first, rest @ ..] = mac.0;
-            let mut single = [first & !1, 0, 0, 0, 0, 0];
+            let mut single = [if first == 0xff { 0x52 } else { first & !1 }, 0, 0, 0, 0, 0];
             single[1..].copy_from_slice(&rest);
             let message = match mac.0 == [0xff; 6] {
                 true => format!(
@@ -152,6 +152,11 @@ pub(super) fn macs_are_of_one_machine(report: &mut Report) {
                     Mac(single)
                 ),
             };
+            report.error(path, message);
+        } else if mac.0[0] == 0xfe {
+            let message = format!(
+                "MAC address {mac} of machine `{machine}` starts with `fe`, which libvirt keeps for the host's end; write one such as `52:54:00:12:34:56`"
+            );
             report.error(path, message);
         } else if mac.0 == [0; 6] {
             report.error(

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What a task may say beside its module.
-const TASK_KEYWORDS: [&str; 42] = [
+const TASK_KEYWORDS: [&str; 41] = [
     "any_errors_fatal",
     "args",
     "async",
@@ -38,7 +38,6 @@ const TASK_KEYWORDS: [&str; 42] = [
     "failed_when",
     "ignore_errors",
     "ignore_unreachable",
-    "listen",
     "loop",
     "loop_control",
     "module_defaults",
@@ -163,7 +162,8 @@ fn task(report: &mut Report, path: Path, index: usize, fields: &Map<String, Valu
             other => report.error(path, format!("`{part}` of {what} is {}; write a list of tasks", what_is(other))),
         }
     }
-    let is_keyword = |key: &str| TASK_KEYWORDS.contains(&key) || key.starts_with("with_") || key == "block";
+    // `listen` is a handler's, which is told elsewhere.
+    let is_keyword = |key: &str| TASK_KEYWORDS.contains(&key) || key.starts_with("with_") || matches!(key, "block" | "listen");
     let modules: Vec<&str> = fields.keys().map(String::as_str).filter(|key| !is_keyword(key)).collect();
     if let Some(module) = modules.iter().find(|module| !is_module(module)) {
         let message = match nearest(module, TASK_KEYWORDS) {
@@ -213,6 +213,42 @@ fn task(report: &mut Report, path: Path, index: usize, fields: &Map<String, Valu
             }
         }
     }
+}
+
+/// A list of tasks has no handlers, unless it brings a role that has some.
+pub(super) fn handlers_are_there(report: &mut Report) {
+    for (name, spec) in report.specs() {
+        let Some(Ansible::Tasks(list)) = &spec.ansible else { continue };
+        let mut tasks = Vec::new();
+        for (index, task) in list.iter().enumerate() {
+            with_inner(at!["machines", name, "ansible", index], task, &mut tasks);
+        }
+        let is_role = |key: &String| matches!(key.rsplit('.').next(), Some("include_role" | "import_role"));
+        let has_role = tasks.iter().any(|(_, task)| task.keys().any(is_role));
+        for (path, task) in tasks {
+            if task.contains_key("listen") {
+                let message = "`listen` is a handler's, and this is a task; handlers need a playbook file, such as `ansible: playbooks/web.yml`";
+                report.error(path.then("listen").key(), message.to_owned());
+            }
+            if task.contains_key("notify") && !has_role {
+                let message =
+                    "`notify` finds no handler here; handlers need a playbook file, such as `ansible: playbooks/web.yml`";
+                report.error(path.then("notify").key(), message.to_owned());
+            }
+        }
+    }
+}
+
+/// The task at `path`, and those of its block.
+fn with_inner<'a>(path: Path, task: &'a Map<String, Value>, found: &mut Vec<(Path, &'a Map<String, Value>)>) {
+    for part in ["block", "rescue", "always"] {
+        for (index, inner) in task.get(part).and_then(Value::as_array).into_iter().flatten().enumerate() {
+            if let Value::Object(inner) = inner {
+                with_inner(path.then(part).then(index), inner, found);
+            }
+        }
+    }
+    found.push((path, task));
 }
 
 /// `apt`, `ansible.builtin.apt`.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use jsonschema::Validator;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     Report,
@@ -20,7 +20,7 @@ static VALIDATOR: LazyLock<Validator> =
     LazyLock::new(|| jsonschema::validator_for(&SCHEMA).expect("the schema is valid, and a test compiles it"));
 
 /// Keys that cloud-init reads and its schema leaves out.
-const BEYOND_THE_SCHEMA: [&str; 22] = [
+const BEYOND_THE_SCHEMA: [&str; 21] = [
     "cloud_config_modules",
     "cloud_final_modules",
     "cloud_init_modules",
@@ -34,7 +34,6 @@ const BEYOND_THE_SCHEMA: [&str; 22] = [
     "manual_cache_clean",
     "merge_how",
     "merge_type",
-    "network",
     "output",
     "preserve_hostname",
     "reporting",
@@ -78,6 +77,56 @@ pub(super) fn fits_its_schema(report: &mut Report) {
             report.error(Path { steps, on_key: path.on_key }, message);
         }
     }
+}
+
+/// We log in with the account that we make, at the host key that we made.
+pub(super) fn leaves_our_way_in(report: &mut Report) {
+    for (name, spec) in report.specs() {
+        let base = at!["machines", name, "cloud_config"];
+        // What is none of these, cloud-init does not take either.
+        if let Some(users @ (Value::String(_) | Value::Object(_))) = spec.cloud_config.get("users") {
+            let message = format!(
+                "`users` is {}, which would replace the account that we log in with; write a list, and ours is joined in front",
+                what_is(users)
+            );
+            report.error(base.then("users"), message);
+        }
+        let keys = spec.cloud_config.get("ssh_keys").and_then(Value::as_object);
+        for key in keys.into_iter().flat_map(|keys| keys.keys()).filter(|key| key.starts_with("ed25519_")) {
+            let message = format!(
+                "`{}` would replace the machine's host key, which is made for it and checked at every login; leave it out",
+                shorten(key)
+            );
+            report.error(base.then("ssh_keys").then(key).key(), message);
+        }
+    }
+}
+
+/// What goes to the image's own account does nothing: the list of users that we give leaves it out.
+pub(super) fn is_for_somebody(report: &mut Report) {
+    for (name, spec) in report.specs().filter(|(_, spec)| !makes_default_user(&spec.cloud_config)) {
+        for (key, remedy) in [
+            ("password", "write `chpasswd: { users: [ … ] }`"),
+            ("ssh_authorized_keys", "write `ssh_keys` of the machine"),
+            ("ssh_import_id", "write it into an entry of `users`"),
+        ] {
+            if spec.cloud_config.contains_key(key) {
+                let message =
+                    format!("`{key}` is for the image's own account, which is not made where we make another; {remedy}");
+                report.warning(at!["machines", name, "cloud_config", key].key(), message);
+            }
+        }
+    }
+}
+
+fn makes_default_user(config: &Map<String, Value>) -> bool {
+    let is_default = |user: &Value| match user {
+        Value::String(names) => names.split(',').any(|name| name.trim() == "default"),
+        Value::Object(fields) => fields.get("name").is_none_or(|name| name == "default"),
+        _ => false,
+    };
+    config.contains_key("user")
+        || config.get("users").and_then(Value::as_array).is_some_and(|users| users.iter().any(is_default))
 }
 
 fn sentence(config: &Value, path: &Path, complaint: &Complaint) -> String {

@@ -13,11 +13,19 @@ const MIN_MEMORY: Size = Size::mib(64);
 const MAX_MEMORY: Size = Size::gib(16 << 10);
 const MIN_DISK: Size = Size::mib(1);
 const MAX_DISK: Size = Size::gib(64 << 10);
-const MAX_VCPUS: u32 = 512;
+/// What the machine type that libvirt takes by itself (i440FX) bears.
+const MAX_VCPUS: u32 = 255;
 const MAX_REPLICAS: u32 = 1000;
+/// Pairs of a machine and one that it waits for.
+const MAX_WAITS: u64 = 100 * MAX_MACHINES;
 /// Virtio devices that fit beside the others in a guest's PCI slots.
 const MAX_DISKS: usize = 20;
 const MAX_NICS: usize = 16;
+/// Accounts and groups of Debian's base-passwd and of the packages of a cloud image: no account can be made beside them.
+const TAKEN: &str = "\
+    adm audio backup bin cdrom daemon dialout dip disk fax floppy games gnats irc kmem list lp mail man news nobody nogroup \
+    operator plugdev proxy sasl shadow src staff sudo sync sys tape tty users utmp uucp video voice www-data \
+    _apt _ssh ssh sshd messagebus netdev input kvm render sgx";
 
 /// Whether the lab's machines can be unfolded: a slip in `replicas` must not cost the computer its memory.
 pub(super) fn are_few_enough(report: &mut Report) -> bool {
@@ -34,10 +42,23 @@ pub(super) fn are_few_enough(report: &mut Report) -> bool {
         report.error(at!["machines"].key(), format!("the lab has {total} machines; have at most {MAX_MACHINES} in one lab"));
         all_few = false;
     }
+    if !all_few {
+        return false;
+    }
     let waits = |spec: &MachineSpec| {
         count(spec) * spec.depends_on.iter().filter_map(|name| report.lab.machines.get(name)).map(count).sum::<u64>()
     };
-    all_few && report.specs().map(|(_, spec)| waits(spec)).sum::<u64>() <= 100 * MAX_MACHINES
+    let total: u64 = report.specs().map(|(_, spec)| waits(spec)).sum();
+    let most = report.specs().max_by_key(|(_, spec)| waits(spec));
+    if let Some((name, spec)) = most.filter(|_| total > MAX_WAITS) {
+        let message = format!(
+            "machine `{name}` waits {} times for another, counting replicas, and a lab has room for {MAX_WAITS} such waits; have fewer replicas, or depend on fewer",
+            waits(spec)
+        );
+        report.error(at!["machines", name, "depends_on"], message);
+        return false;
+    }
+    true
 }
 
 pub(super) fn there_is_one(report: &mut Report) {
@@ -394,6 +415,9 @@ pub(super) fn users_can_be_made(report: &mut Report) {
                 "user `{}` is no account name; write lower-case letters, digits, `-` and `_`, at most 32, beginning with a letter",
                 shorten(user)
             );
+            report.error(path, message);
+        } else if TAKEN.split(' ').any(|taken| taken == user) || user.starts_with("systemd-") {
+            let message = format!("user `{user}` is an account or group that Debian brings; choose another, such as `lab`");
             report.error(path, message);
         }
     }

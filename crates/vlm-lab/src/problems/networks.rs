@@ -89,25 +89,30 @@ pub(super) fn subnets_are_for_machines(report: &mut Report) {
     }
 }
 
+/// Several networks may lead to one bridge, or to several that the world has joined; all others have a subnet of their own.
 pub(super) fn subnets_do_not_overlap(report: &mut Report) {
-    let mut own: Vec<(usize, &String, Ipv4Net)> = report
+    // A bridge's subnet is what it is, so the other is to be changed: bridges count as those that were there first.
+    let mut all: Vec<((bool, usize), &String, Ipv4Net)> = report
         .networks()
         .enumerate()
-        .filter(|(_, (_, network))| network.mode != NetworkMode::Bridge)
-        .filter_map(|(order, (name, network))| Some((order, name, network.cidr?.trunc())))
+        .filter_map(|(index, (name, network))| {
+            Some(((network.mode != NetworkMode::Bridge, index), name, network.cidr?.trunc()))
+        })
         .collect();
     // Sorted, a subnet that holds others comes right before them.
-    own.sort_by_key(|(order, _, cidr)| (cidr.network(), cidr.prefix_len(), *order));
+    all.sort_by_key(|(order, _, cidr)| (cidr.network(), cidr.prefix_len(), *order));
     let mut told = HashSet::new();
-    let mut around: Vec<(usize, &String, Ipv4Net)> = Vec::new();
-    for current in own {
-        while around.last().is_some_and(|(_, _, cidr)| !cidr.contains(&current.2)) {
-            around.pop();
+    let (mut bridges, mut own): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
+    for current in all {
+        for around in [&mut bridges, &mut own] {
+            while around.last().is_some_and(|(_, _, cidr): &(_, _, Ipv4Net)| !cidr.contains(&current.2)) {
+                around.pop();
+            }
         }
-        if let Some(other) = around.last() {
+        let is_own = current.0.0;
+        for other in own.last().into_iter().chain(bridges.last().filter(|_| is_own)) {
             let (first, second) = if other.0 < current.0 { (other, &current) } else { (&current, other) };
             if !told.insert(second.1) {
-                around.push(current);
                 continue;
             }
             let message = format!(
@@ -120,7 +125,7 @@ pub(super) fn subnets_do_not_overlap(report: &mut Report) {
             );
             report.error(at!["networks", second.1, "cidr"], message);
         }
-        around.push(current);
+        if is_own { own.push(current) } else { bridges.push(current) }
     }
 }
 
@@ -192,6 +197,19 @@ pub(super) fn domains_are_domains(report: &mut Report) {
             );
             report.error(at!["networks", name, "domain"], message);
         }
+    }
+}
+
+pub(super) fn domains_have_names(report: &mut Report) {
+    for (name, network) in report.networks() {
+        let (Some(domain), Some(false), true) = (&network.domain, network.dhcp, network.mode != NetworkMode::Bridge) else {
+            continue;
+        };
+        let message = format!(
+            "network `{name}` has no DHCP, and so the host knows no machine by a name in `{}`; leave `domain` or `dhcp: false` out",
+            super::mismatch::shorten(domain)
+        );
+        report.warning(at!["networks", name, "domain"].key(), message);
     }
 }
 

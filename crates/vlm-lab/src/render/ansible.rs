@@ -99,18 +99,23 @@ pub fn is_plain_path(path: &str) -> bool {
 
 /// The specs of a lab, each after those that it depends on; where they depend on each other, in the order of the file.
 fn in_order(lab: &Lab) -> Vec<(&str, &MachineSpec)> {
-    fn visit<'a>(lab: &'a Lab, key: &str, seen: &mut HashSet<&'a str>, order: &mut Vec<(&'a str, &'a MachineSpec)>) {
-        let Some((key, spec)) = lab.machines.get_key_value(key) else { return };
-        if seen.insert(key) {
-            for on in &spec.depends_on {
-                visit(lab, on, seen, order);
-            }
-            order.push((key, spec));
-        }
-    }
     let (mut seen, mut order) = (HashSet::new(), Vec::with_capacity(lab.machines.len()));
-    for key in lab.machines.keys() {
-        visit(lab, key, &mut seen, &mut order);
+    let mut enter = |name: &str| {
+        let (name, spec) = lab.machines.get_key_value(name)?;
+        seen.insert(name).then(|| (name.as_str(), spec, spec.depends_on.iter()))
+    };
+    for start in lab.machines.keys() {
+        // Our own stack, as a chain may be as long as the lab.
+        let mut way = Vec::from_iter(enter(start));
+        while let Some((name, spec, waits_for)) = way.last_mut() {
+            match waits_for.next() {
+                Some(on) => way.extend(enter(on)),
+                None => {
+                    order.push((*name, *spec));
+                    way.pop();
+                }
+            }
+        }
     }
     order
 }

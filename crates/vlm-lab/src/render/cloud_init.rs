@@ -62,6 +62,7 @@ pub fn seed(lab: &Lab, machine: &Machine, context: &Context) -> Seed {
 pub fn user_data(lab: &Lab, machine: &Machine, context: &Context) -> String {
     let mut config = ours(lab, machine, context);
     merge(&mut config, &machine.cloud_config);
+    join_our_account(&mut config, &machine.user);
     let lists_packages = config.get("packages").and_then(Value::as_array).is_some_and(|packages| !packages.is_empty());
     if lists_packages && !config.contains_key("package_update") {
         config.insert("package_update".into(), true.into());
@@ -87,7 +88,7 @@ pub fn network_config(lab: &Lab, machine: &Machine) -> String {
         .iter()
         .enumerate()
         .filter_map(|(index, nic)| Some((index, nic, lab.networks.get(&nic.network)?)))
-        .map(|(index, nic, network)| (format!("nic{index}"), ethernet(index, nic, network)))
+        .map(|(index, nic, network)| (format!("nic{index}"), ethernet(lab, index, nic, network)))
         .collect();
     yaml::document(Yaml(&json!({ "version": 2, "ethernets": ethernets })))
 }
@@ -140,8 +141,23 @@ fn merge(base: &mut Map<String, Value>, over: &Map<String, Value>) {
     }
 }
 
-fn ethernet(index: usize, nic: &Nic, network: &Network) -> Value {
+/// Of two entries for an account, cloud-init keeps the first: what the author says of ours belongs into ours.
+fn join_our_account(config: &mut Map<String, Value>, user: &str) {
+    let Some(Value::Array(users)) = config.get_mut("users") else { return };
+    // Ours is the first.
+    let (theirs, others): (Vec<Value>, Vec<Value>) = users.drain(1..).partition(|entry| entry["name"] == user);
+    users.extend(others);
+    for entry in theirs {
+        if let (Value::Object(ours), Value::Object(theirs)) = (&mut users[0], entry) {
+            merge(ours, &theirs);
+        }
+    }
+}
+
+fn ethernet(lab: &Lab, index: usize, nic: &Nic, network: &Network) -> Value {
     let metric = 100 * (index + 1);
+    // Machines know each other by name alone where the host answers what they ask.
+    let search = [lab.domain_of(network)];
     let mut config = object(json!({ "match": { "macaddress": nic.mac.to_string() } }));
     let fixed = nic.address.zip(network.cidr).filter(|_| !serves_dhcp(network));
     match fixed {
@@ -151,13 +167,17 @@ fn ethernet(index: usize, nic: &Nic, network: &Network) -> Value {
             if matches!(network.mode, NetworkMode::Nat | NetworkMode::Routed) {
                 let gateway = address::gateway(cidr).to_string();
                 config.insert("routes".into(), json!([{ "to": "0.0.0.0/0", "via": gateway, "metric": metric }]));
-                config.insert("nameservers".into(), json!({ "addresses": [gateway] }));
+                config.insert("nameservers".into(), json!({ "addresses": [gateway], "search": search }));
             }
         }
         None => {
-            let asks = serves_dhcp(network) || network.mode == NetworkMode::Bridge;
+            let is_ours = serves_dhcp(network);
+            let asks = is_ours || network.mode == NetworkMode::Bridge;
             config.insert("dhcp4".into(), asks.into());
-            if asks {
+            if is_ours {
+                config.insert("dhcp4-overrides".into(), json!({ "route-metric": metric, "use-domains": true }));
+                config.insert("nameservers".into(), json!({ "search": search }));
+            } else if asks {
                 config.insert("dhcp4-overrides".into(), json!({ "route-metric": metric }));
             }
         }
