@@ -116,9 +116,20 @@ fn a_file_that_is_no_image_is_refused() {
         host.vlm(["image", "add", name, &file]).ends(2).says(&[sentence]).does_not_say("vlm logs");
     }
     assert_eq!(host.vlm(["image", "list", "--json"]).ends(0).json(), serde_json::json!([]));
-    let left: Vec<_> =
-        fs::read_dir(host.data().join("images")).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    assert_eq!(left, [""; 0].map(std::path::PathBuf::from), "left in the image store");
+    let files = || -> Vec<String> {
+        let entries = fs::read_dir(host.data().join("images")).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    };
+    assert_eq!(files(), [""; 0], "left in the image store");
+
+    // A name means what was added last, and nothing else of it stays.
+    for size in ["1M", "2M"] {
+        let own = host.scratch().join("own.qcow2").to_str().expect("it is text").to_owned();
+        host.run(["qemu-img", "create", "-q", "-f", "qcow2", &own, size]).ends(0);
+        host.vlm(["image", "add", "own", &own]).ends(0);
+        let digest = host.vlm(["image", "list", "--json"]).ends(0).json()[0]["digest"].as_str().expect("it has one").to_owned();
+        assert_eq!(files(), [format!("{digest}.qcow2")]);
+    }
 }
 
 /// What is on the host already, what the lab wants, and how it is refused.

@@ -201,17 +201,23 @@ impl Images<'_> {
             }
         }
         self.engine.store().remove_image(name)?;
-        if !rows.iter().any(|other| other.name != name && other.digest == row.digest) {
-            let path = self.path(&row.digest);
-            match fs::remove_file(&path) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::Io { what: format!("delete {}", path.display()), source });
-                }
-                _ => {}
-            }
-        }
+        self.delete_unnamed(&row.digest)?;
         self.engine.stale(Resource::Images);
         Ok(())
+    }
+
+    /// Deletes our file of a digest that no image has any more.
+    fn delete_unnamed(&self, digest: &str) -> Result<(), Error> {
+        if self.engine.store().images()?.iter().any(|row| row.digest == digest) {
+            return Ok(());
+        }
+        let path = self.path(digest);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(Error::Io { what: format!("delete {}", path.display()), source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Our file of the image with that digest.
@@ -274,7 +280,11 @@ impl Images<'_> {
             file_bytes: file_bytes as i64,
             added_at_ms: now_ms(),
         };
+        let before = self.engine.store().images()?.into_iter().find(|row| row.name == name);
         self.engine.store().save_image(&row)?;
+        if let Some(before) = before {
+            self.delete_unnamed(&before.digest)?;
+        }
         self.engine.stale(Resource::Images);
         Ok(self.list()?.into_iter().find(|image| image.name == name).expect("it was just saved"))
     }
