@@ -4,6 +4,7 @@
 //! happens to a test, its host does not outlive it: see [`Host`].
 
 mod command;
+mod documented;
 mod host;
 mod images;
 
@@ -15,6 +16,7 @@ use std::{
 };
 
 pub use command::{Output, Running};
+pub use documented::{check_documented, check_documented_event};
 pub use host::Host;
 pub use images::{Image, image};
 

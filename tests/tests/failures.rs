@@ -51,6 +51,9 @@ fn guests_that_do_not_come_up_are_told_apart() {
         .find(|line| line.contains("alone is stuck at booting"))
         .unwrap_or_else(|| panic!("nothing about `alone`\n{output}"));
     assert!(alone.contains("address"), "{alone}");
+    // It boots, and its console is the evidence.
+    let evidence = output.out.split("alone is stuck").nth(1).expect("it was just found");
+    assert!(evidence.contains("the end of its serial console:\n"), "{evidence}");
 
     let status = host.status("dead");
     assert_eq!((&status["state"], &status["last_run"]["status"]), (&"incomplete".into(), &"failed".into()));

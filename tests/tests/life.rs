@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vlm_tests::{Host, Image};
+use vlm_tests::{Host, Image, check_documented, check_documented_event};
 
 const SMALL: &str = "defaults: { image: tiny, memory: 128 MiB, disk: 64 MiB }";
 
@@ -173,6 +173,8 @@ fn what_a_run_prints_is_what_the_log_keeps() {
         };
         text.lines().filter_map(line).collect()
     };
+    check_documented("image list --json", &host.vlm(["image", "list", "--json"]).ends(0).json());
+    check_documented("plan --json", &host.vlm(["plan", &file, "--json"]).ends(0).json());
     for command in [&["up", &file, "--yes"][..], &["stop", "told"], &["start", "told"], &["destroy", "told", "--yes"]] {
         let printed = host.vlm(command).ends(0).out;
         let kept = host.vlm(["logs", "told"]).ends(0).out;
@@ -189,10 +191,13 @@ fn what_a_run_prints_is_what_the_log_keeps() {
             .lines()
             .map(|line| {
                 let event: Value = serde_json::from_str(line).expect("a line is an event");
+                check_documented_event(&event);
                 event["seq"].as_u64().expect("events are numbered")
             })
             .collect();
         assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+        check_documented("status --json", &host.status("told"));
+        check_documented("list --json", &host.vlm(["list", "--json"]).ends(0).json());
     }
 }
 

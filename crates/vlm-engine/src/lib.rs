@@ -24,7 +24,8 @@ pub mod terraform;
 
 use std::{
     collections::HashMap,
-    env, io,
+    env, fs, io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -128,6 +129,9 @@ impl Engine {
     /// Opens the engine on `dirs`, making them where they are missing.
     pub fn open(dirs: Dirs) -> Result<Engine, OpenError> {
         terraform::create_private_dir(&dirs.data).map_err(|source| OpenError::Dir { path: dirs.data.clone(), source })?;
+        // Whoever made the folder, such as a set-up that put tools there: keys and the database are the user's alone.
+        fs::set_permissions(&dirs.data, fs::Permissions::from_mode(0o700))
+            .map_err(|source| OpenError::Dir { path: dirs.data.clone(), source })?;
         let settings = Settings::read(&dirs.config.join("settings.toml"))?;
         let path = dirs.data.join("vlm.sqlite3");
         let store = Store::open(&path).map_err(|source| OpenError::Store { path, source })?;

@@ -29,8 +29,10 @@ use crate::{
     ssh::{self, Session},
 };
 
-/// Pause between two attempts at the SSH port: what a person does not notice.
-const SSH_EVERY: Duration = Duration::from_millis(100);
+/// Pause after an attempt at the SSH port that cost the guest nothing: what a person does not notice.
+const SSH_EVERY: Duration = Duration::from_millis(25);
+/// Pause after one that cost it a key exchange, which an emulated guest has better things to do than to repeat.
+const SSH_AGAIN: Duration = Duration::from_millis(250);
 /// Pause between two looks at leases and ARP.
 const ADDRESS_EVERY: Duration = Duration::from_secs(1);
 /// Pause between two looks at cloud-init's files.
@@ -278,10 +280,7 @@ async fn watch_addresses(connection: Connection, domain: String, expected: Optio
 }
 
 async fn watch_ssh(mut address: watch::Receiver<Option<Ipv4Addr>>, login: Login, signs: mpsc::Sender<Sign>) {
-    let mut every = interval(SSH_EVERY);
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        every.tick().await;
         let Some(at) = *address.borrow_and_update() else {
             if address.changed().await.is_err() {
                 return;
@@ -297,6 +296,10 @@ async fn watch_ssh(mut address: watch::Receiver<Option<Ipv4Addr>>, login: Login,
             Err(ssh::Error::KeyRejected(_)) => (SshAnswer::KeyRejected, None),
             Err(error @ (ssh::Error::Protocol(_) | ssh::Error::Key(_))) => (SshAnswer::Broken(error.to_string()), None),
         };
+        let pause = match answer {
+            SshAnswer::NotTried | SshAnswer::Silence | SshAnswer::Refused => SSH_EVERY,
+            SshAnswer::OtherHostKey | SshAnswer::KeyRejected | SshAnswer::Broken(_) | SshAnswer::Accepted => SSH_AGAIN,
+        };
         if signs.send(Sign::Ssh(answer, at)).await.is_err() {
             return;
         }
@@ -305,6 +308,7 @@ async fn watch_ssh(mut address: watch::Receiver<Option<Ipv4Addr>>, login: Login,
         {
             return;
         }
+        tokio::time::sleep(pause).await;
     }
 }
 
