@@ -117,19 +117,23 @@ fn may_open((mode, owner, group): (u32, u32, u32), account: Account, groups: &[u
     bits & 0o6 == 0o6
 }
 
-/// The groups that list a user as a member, out of /etc/group.
+/// A user's groups: libvirt gives QEMU those too, beside the one that its configuration names.
 fn groups_of(user: u32) -> Vec<u32> {
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        fields.next().filter(|_| fields.nth(1).and_then(|id| id.parse().ok()) == Some(user))
-    });
-    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-    let of_line = |line: &str| -> Option<u32> {
-        let fields: Vec<&str> = line.split(':').collect();
-        fields.get(3)?.split(',').any(|member| Some(member) == name).then(|| fields[2].parse().ok())?
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    groups_in(user, &read("/etc/passwd"), &read("/etc/group"))
+}
+
+fn groups_in(user: u32, passwd: &str, group: &str) -> Vec<u32> {
+    // name:password:uid:gid:…
+    let mut accounts = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let Some(account) = accounts.find(|fields| fields.get(2).and_then(|id| id.parse().ok()) == Some(user)) else {
+        return Vec::new();
     };
-    groups.lines().filter_map(of_line).collect()
+    // name:password:gid:member,member…
+    let groups = group.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let listed = groups.filter(|fields| fields.get(3).is_some_and(|members| members.split(',').any(|name| name == account[0])));
+    let ids = listed.map(|fields| fields[2]).chain(account.get(3).copied());
+    ids.filter_map(|id| id.parse().ok()).collect()
 }
 
 /// Boots the probe emulated and on KVM; how long it took on KVM, or why guests had better not run on it.
@@ -172,6 +176,15 @@ async fn probe(emulator: &Path, scratch: &Path, how: &[&str], limit: Duration) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_of_an_account() {
+        let passwd =
+            "root:x:0:0:root:/root:/bin/bash\nlibvirt-qemu:x:64055:107:Libvirt Qemu:/var/lib/libvirt:/usr/sbin/nologin\n";
+        let group = "root:x:0:\nkvm:x:107:ada\nlibvirt-qemu:x:64055:libvirt-qemu\nvideo:x:44:ada,libvirt-qemu\n";
+        assert_eq!(groups_in(64055, passwd, group), [64055, 44, 107]);
+        assert_eq!(groups_in(1, passwd, group), [0u32; 0]);
+    }
 
     #[test]
     fn who_may_open_a_device() {

@@ -71,9 +71,10 @@ impl Hosts<'_> {
 
     pub(crate) async fn facts(&self, name: &str) -> Result<HostFacts, libvirt::Error> {
         let mut facts = self.engine.connection(name).await?.facts().await?;
-        // libvirt counts the page cache as used; on this computer the kernel tells what can really be had.
-        if let Some(available) = memory_available_mib() {
-            facts.free_memory_mib = available;
+        // libvirt counts the page cache as used, and does not see memory that was added to a running computer; of this one the
+        // kernel tells what there is and what can be had.
+        if let (Some(total), Some(available)) = (memory_mib("MemTotal:"), memory_mib("MemAvailable:")) {
+            (facts.memory_mib, facts.free_memory_mib) = (total, available);
         }
         Ok(facts)
     }
@@ -85,9 +86,10 @@ impl Hosts<'_> {
     }
 }
 
-fn memory_available_mib() -> Option<u64> {
+/// A line of /proc/meminfo, in MiB.
+fn memory_mib(what: &str) -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(what))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib / 1024)
 }
 
