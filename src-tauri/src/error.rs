@@ -127,6 +127,17 @@ impl From<hosts::Error> for CommandError {
         match error {
             hosts::Error::Store(error) => error.into(),
             hosts::Error::Libvirt(error) => deploy::Error::from(error).into(),
+            hosts::Error::Link(_) => CommandError {
+                code: ErrorCode::Failed,
+                message: vlm_engine::chain(&error),
+                hint: Some("`vlm host check` in a terminal tells the same".into()),
+                details: Vec::new(),
+            },
+            hosts::Error::Unknown(_)
+            | hosts::Error::Taken(_)
+            | hosts::Error::Name(_)
+            | hosts::Error::IsLocal
+            | hosts::Error::InUse { .. } => CommandError::refused(error.to_string(), ""),
         }
     }
 }

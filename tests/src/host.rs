@@ -66,6 +66,22 @@ impl Host {
         Some(host)
     }
 
+    /// Its address, as a remote machine.
+    pub fn address(&self) -> String {
+        format!("10.200.{}.2", self.number)
+    }
+
+    /// The private key that lets `root` in there.
+    pub fn identity(&self) -> PathBuf {
+        rig_state().join("id_ed25519")
+    }
+
+    /// Its sshd's public host key: type and base64.
+    pub fn host_key(&self) -> String {
+        let text = fs::read_to_string(rig_state().join(format!("vlm-h{}/hostkey.pub", self.number))).expect("a host has a key");
+        text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+    }
+
     /// A folder for the test's files.
     pub fn scratch(&self) -> &Path {
         &self.scratch
@@ -210,6 +226,11 @@ impl Drop for Host {
 fn is_base_image(volume: &str) -> bool {
     let digest = volume.strip_prefix("volume vlm ").and_then(|name| name.strip_suffix(".qcow2"));
     digest.is_some_and(|digest| digest.len() == 64 && digest.chars().all(|c| c.is_ascii_hexdigit()))
+}
+
+/// Where `rig/host` keeps what it made.
+fn rig_state() -> PathBuf {
+    std::env::var_os("VLM_RIG").map_or_else(|| "/tmp/vlm-rig".into(), PathBuf::from)
 }
 
 fn rig() -> PathBuf {

@@ -3,6 +3,7 @@
 //! Exit status: 0 done, 1 failed, 2 refused before anything was touched, 130 cancelled.
 
 mod follow;
+mod hosts;
 mod images;
 mod labs;
 mod runs;
@@ -145,6 +146,9 @@ enum Command {
         /// A new folder
         dir: PathBuf,
     },
+    /// Computers that run libvirt
+    #[command(subcommand)]
+    Host(hosts::Command),
     /// Base images
     #[command(subcommand)]
     Image(images::Command),
@@ -246,6 +250,7 @@ fn run(command: Command) -> Result<(), End> {
         Command::Forget { lab } => Ok(engine.labs().remove(&lab)?),
         Command::Export { lab, dir } => labs::export(&engine, &lab, &dir),
         Command::Ssh { machine, command } => labs::ssh(&engine, &machine, &command),
+        Command::Host(command) => hosts::run(&engine, command),
         Command::Image(command) => images::run(&engine, command),
         Command::Logs { lab, serial: Some(machine), .. } => labs::serial(&engine, &lab, &machine),
         Command::Logs { lab, follow, run, json, .. } => follow::logs(&engine, &lab, follow, run, json),

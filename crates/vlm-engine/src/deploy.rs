@@ -797,6 +797,15 @@ impl Site {
         if !missing.is_empty() && !whatever {
             return Err(Error::ImagesToBuild(missing));
         }
+        if let Some(machine) = machines.iter().find(|machine| machine.host != LOCAL).filter(|_| !whatever) {
+            return Err(Error::Refused {
+                message: format!(
+                    "machine `{}` is placed on host `{}`, and deploys go to this computer alone so far",
+                    machine.name, machine.host
+                ),
+                remedy: "take `host` out of the lab file".into(),
+            });
+        }
         let dir = engine.dirs().lab(name);
         let terraform = engine.terraform(&dir.join(LOCAL).join("terraform"))?;
         if !whatever && machines.iter().any(|machine| machine.ansible.is_some()) {
@@ -821,7 +830,7 @@ impl Site {
         let keys = Keys::open(&dir)?;
         let context = Context {
             host: LOCAL.to_owned(),
-            libvirt_uri: libvirt::Target::LocalSystem.uri().to_owned(),
+            libvirt_uri: libvirt::Target::LocalSystem.uri(),
             pool: engine.settings().pool().to_owned(),
             domain_type: acceleration.domain_type(),
             start: false,

@@ -39,7 +39,7 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
     let keys = Keys::open(&engine.dirs().lab(name))?;
     let context = Context {
         host: LOCAL.to_owned(),
-        libvirt_uri: Target::LocalSystem.uri().to_owned(),
+        libvirt_uri: Target::LocalSystem.uri(),
         pool: engine.settings().pool().to_owned(),
         domain_type: if lab.acceleration == Acceleration::Tcg { DomainType::Qemu } else { DomainType::Kvm },
         start: true,

@@ -1,4 +1,4 @@
-//! Hosts: computers that run libvirt. For now there is one, this computer, named `local`.
+//! Hosts: computers that run libvirt. This one is named `local`; others are reached by SSH.
 
 use std::{collections::BTreeSet, fs, net::Ipv4Addr};
 
@@ -6,16 +6,17 @@ use ipnet::Ipv4Net;
 use serde::Serialize;
 
 use crate::{
-    Engine,
+    Engine, Resource,
     acceleration::{self, Accelerated},
-    libvirt::{self, HostFacts},
-    store,
+    libvirt::{self, Connection, HostFacts, Target},
+    ssh::link::{self, Forward, Link, Remote, Trust},
+    store::{self, HostRow},
 };
 
 /// The name of this computer as a host.
 pub const LOCAL: &str = "local";
 
-/// Why a host could not be asked.
+/// Why something about a host could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database.
@@ -24,6 +25,29 @@ pub enum Error {
     /// libvirt.
     #[error(transparent)]
     Libvirt(#[from] libvirt::Error),
+    /// The way there.
+    #[error(transparent)]
+    Link(#[from] link::Error),
+    /// No host of that name.
+    #[error("there is no host `{0}`; `vlm host list` shows those there are")]
+    Unknown(String),
+    /// There is one of that name.
+    #[error("there is a host `{0}` already; remove it first, or choose another name")]
+    Taken(String),
+    /// A name that no host can have.
+    #[error("`{0}` is no name for a host: use lower-case letters, digits and hyphens, at most 63")]
+    Name(String),
+    /// This computer is always there.
+    #[error("`local` is this computer, and stays")]
+    IsLocal,
+    /// A lab is on it, or is to be.
+    #[error("lab `{lab}` names host `{host}`; forget the lab or take the host out of it first")]
+    InUse {
+        /// The host.
+        host: String,
+        /// The lab.
+        lab: String,
+    },
 }
 
 /// A host as lists show it.
@@ -32,6 +56,8 @@ pub enum Error {
 pub struct HostStatus {
     /// Its name.
     pub name: String,
+    /// libvirt's version.
+    pub libvirt: String,
     /// Logical processors.
     pub cpus: u32,
     /// Memory, in MiB.
@@ -44,6 +70,44 @@ pub struct HostStatus {
     pub why: String,
 }
 
+impl HostStatus {
+    fn of(name: &str, libvirt: String, facts: &HostFacts, accelerated: Accelerated) -> HostStatus {
+        HostStatus {
+            name: name.to_owned(),
+            libvirt,
+            cpus: facts.cpus,
+            memory_mib: facts.memory_mib as u32,
+            free_memory_mib: facts.free_memory_mib as u32,
+            kvm: accelerated.kvm,
+            why: accelerated.why,
+        }
+    }
+}
+
+/// A host that is reached by SSH, and its libvirt through that.
+struct Connected {
+    connection: Connection,
+    _forward: Forward,
+    _link: Link,
+}
+
+impl Connected {
+    /// Connects; also returns the host's key.
+    async fn open(remote: &Remote, trust: Trust<'_>) -> Result<(Connected, String), Error> {
+        let (link, host_key) = Link::open(remote, trust).await?;
+        let forward = link.forward_libvirt().await?;
+        let connection = Connection::open(&Target::Socket(forward.path().to_owned())).await?;
+        Ok((Connected { connection, _forward: forward, _link: link }, host_key))
+    }
+
+    async fn status(&self, name: &str) -> Result<HostStatus, Error> {
+        let facts = self.connection.facts().await?;
+        let why = if facts.kvm_listed { "libvirt there lists KVM; it was not measured" } else { "libvirt there lists no KVM" };
+        let accelerated = Accelerated { kvm: facts.kvm_listed, why: why.into() };
+        Ok(HostStatus::of(name, self.connection.version().await?, &facts, accelerated))
+    }
+}
+
 /// What can be asked of hosts.
 pub struct Hosts<'a> {
     pub(crate) engine: &'a Engine,
@@ -52,21 +116,59 @@ pub struct Hosts<'a> {
 impl Hosts<'_> {
     /// Names of all hosts.
     pub fn names(&self) -> Result<BTreeSet<String>, store::Error> {
-        Ok(self.engine.store().hosts()?.into_iter().collect())
+        Ok(self.list()?.into_iter().map(|host| host.name).collect())
+    }
+
+    /// All hosts, by name.
+    pub fn list(&self) -> Result<Vec<HostRow>, store::Error> {
+        self.engine.store().hosts()
+    }
+
+    /// Adds a host that is reached by SSH: connects, looks at its libvirt, and pins the key that it has shown and `trust` accepts.
+    pub async fn add(&self, name: &str, remote: &Remote, trust: Trust<'_>) -> Result<HostStatus, Error> {
+        let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty() || name.len() > 63 || !name.chars().all(valid) || name.starts_with('-') || name.ends_with('-') {
+            return Err(Error::Name(name.to_owned()));
+        }
+        if self.names()?.contains(name) {
+            return Err(Error::Taken(name.to_owned()));
+        }
+        let (connected, host_key) = Connected::open(remote, trust).await?;
+        let status = connected.status(name).await?;
+        let remote = Remote { host_key: Some(host_key), ..remote.clone() };
+        if !self.engine.store().add_host(name, &remote)? {
+            return Err(Error::Taken(name.to_owned()));
+        }
+        self.engine.stale(Resource::Hosts);
+        Ok(status)
+    }
+
+    /// Forgets a host that no lab names.
+    pub fn remove(&self, name: &str) -> Result<(), Error> {
+        if name == LOCAL {
+            return Err(Error::IsLocal);
+        }
+        if !self.names()?.contains(name) {
+            return Err(Error::Unknown(name.to_owned()));
+        }
+        if let Some(lab) = self.engine.store().labs()?.into_iter().find(|lab| lab.hosts.split(',').any(|host| host == name)) {
+            return Err(Error::InUse { host: name.to_owned(), lab: lab.name });
+        }
+        self.engine.store().remove_host(name)?;
+        self.engine.stale(Resource::Hosts);
+        Ok(())
     }
 
     /// Connects to a host and looks at it.
     pub async fn check(&self, name: &str) -> Result<HostStatus, Error> {
+        let host = self.list()?.into_iter().find(|host| host.name == name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
+        if let Some(remote) = &host.remote {
+            return Connected::open(remote, Trust::Known).await?.0.status(name).await;
+        }
         let facts = self.facts(name).await?;
         let accelerated = self.accelerated(&facts).await;
-        Ok(HostStatus {
-            name: name.to_owned(),
-            cpus: facts.cpus,
-            memory_mib: facts.memory_mib as u32,
-            free_memory_mib: facts.free_memory_mib as u32,
-            kvm: accelerated.kvm,
-            why: accelerated.why,
-        })
+        let libvirt = self.engine.connection(name).await?.version().await?;
+        Ok(HostStatus::of(name, libvirt, &facts, accelerated))
     }
 
     pub(crate) async fn facts(&self, name: &str) -> Result<HostFacts, libvirt::Error> {

@@ -40,16 +40,19 @@ const UPLOAD_CHUNK: usize = 256 * 1024 - 32;
 pub enum Target {
     /// This computer's system daemon.
     LocalSystem,
+    /// A system daemon whose socket is here, by a forward of ours.
+    Socket(PathBuf),
     /// libvirt's own test driver, for tests: a world in this process.
     Test,
 }
 
 impl Target {
     /// The URI, for libvirt and for Terraform's provider.
-    pub fn uri(&self) -> &'static str {
+    pub fn uri(&self) -> String {
         match self {
-            Target::LocalSystem => "qemu:///system",
-            Target::Test => "test:///default",
+            Target::LocalSystem => "qemu:///system".to_owned(),
+            Target::Socket(path) => format!("qemu+unix:///system?socket={}", escape_query(path)),
+            Target::Test => "test:///default".to_owned(),
         }
     }
 }
@@ -198,10 +201,11 @@ impl Connection {
     pub async fn open(target: &Target) -> Result<Connection, Error> {
         virt::error::clear_error_callback();
         let uri = target.uri();
-        let connect = tokio::task::spawn_blocking(move || Connect::open(Some(uri)))
-            .await
-            .expect("opening a connection does not panic")
-            .map_err(|error| Error::Connect { uri: uri.into(), reason: error.message().to_owned() })?;
+        let connect = tokio::task::spawn_blocking(move || {
+            Connect::open(Some(&uri)).map_err(|error| Error::Connect { uri, reason: error.message().to_owned() })
+        })
+        .await
+        .expect("opening a connection does not panic")?;
         Ok(Connection { connect: Arc::new(Mutex::new(connect)), calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)) })
     }
 
@@ -231,6 +235,16 @@ impl Connection {
         })
         .await
         .expect("libvirt calls do not panic")
+    }
+
+    /// The daemon's version, such as `9.0.0`.
+    pub async fn version(&self) -> Result<String, Error> {
+        self.call("ask libvirt's version", |connect| {
+            // Major, minor and release, three decimal digits each.
+            let version = connect.lib_version()?;
+            Ok(format!("{}.{}.{}", version / 1_000_000, version / 1_000 % 1_000, version % 1_000))
+        })
+        .await
     }
 
     /// What the host is and has.
@@ -587,6 +601,19 @@ impl Drop for Serial {
             });
         }
     }
+}
+
+/// A path as the value of a query (RFC 3986): all but the unreserved characters and slashes by their bytes' numbers.
+fn escape_query(path: &Path) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => text.push(char::from(*byte)),
+            byte => write!(text, "%{byte:02X}").expect("a String takes all text"),
+        }
+    }
+    text
 }
 
 fn create_volume(pool: &StoragePool, xml: &str) -> Result<StorageVol, virt::error::Error> {

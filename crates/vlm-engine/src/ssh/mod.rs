@@ -1,5 +1,8 @@
 //! SSH to guests: keys that we make, and a connection that accepts the pinned host key and no other.
 
+pub mod known_hosts;
+pub mod link;
+
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use russh::{

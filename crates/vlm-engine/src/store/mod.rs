@@ -5,7 +5,7 @@
 mod schema;
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     journal::{StepRecord, StepState},
     runs::{RunEvent, RunId, RunKind, RunStatus, RunSummary},
+    ssh::link::Remote,
 };
 
 /// Why the store could not do something.
@@ -132,6 +133,15 @@ pub struct MachineRow {
     pub address: Option<String>,
     /// Fingerprint of the configuration that was last applied successfully.
     pub configured: Option<String>,
+}
+
+/// A host that we know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostRow {
+    /// Its name in lab files.
+    pub name: String,
+    /// How it is reached; none for this computer.
+    pub remote: Option<Remote>,
 }
 
 /// An image in the store.
@@ -508,12 +518,53 @@ impl Store {
 
     // --- hosts ------------------------------------------------------------------------------------------------------
 
-    /// Names of the hosts we know.
-    pub fn hosts(&self) -> Result<Vec<String>, Error> {
+    /// The hosts we know, by name.
+    pub fn hosts(&self) -> Result<Vec<HostRow>, Error> {
         self.with(|connection| {
-            let mut statement = connection.prepare("SELECT name FROM hosts ORDER BY name")?;
-            let rows = statement.query_map([], |row| row.get(0))?;
+            let mut statement =
+                connection.prepare("SELECT name, address, port, user, identity, host_key FROM hosts ORDER BY name")?;
+            let rows = statement.query_map([], |row| {
+                let address: Option<String> = row.get(1)?;
+                let remote = address.map(|address| {
+                    Ok::<_, rusqlite::Error>(Remote {
+                        address,
+                        port: row.get(2)?,
+                        user: row.get(3)?,
+                        identity: row.get::<_, Option<String>>(4)?.map(PathBuf::from),
+                        host_key: row.get(5)?,
+                    })
+                });
+                Ok(HostRow { name: row.get(0)?, remote: remote.transpose()? })
+            })?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Adds a host that is reached by SSH. False when there is one of that name.
+    pub fn add_host(&self, name: &str, remote: &Remote) -> Result<bool, Error> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let identity = remote.identity.as_ref().map(|path| path.to_string_lossy());
+            let added = tx.execute(
+                "INSERT INTO hosts (name, added_at, address, port, user, identity, host_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                 ON CONFLICT (name) DO NOTHING",
+                params![name, now_ms(), remote.address, remote.port, remote.user, identity, remote.host_key],
+            )?;
+            if added == 1 {
+                audit(&tx, "add_host", name, &remote.to_string())?;
+            }
+            tx.commit()?;
+            Ok(added == 1)
+        })
+    }
+
+    /// Forgets a host.
+    pub fn remove_host(&self, name: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            tx.execute("DELETE FROM hosts WHERE name = ?1", [name])?;
+            audit(&tx, "remove_host", name, "")?;
+            Ok(tx.commit()?)
         })
     }
 

@@ -45,6 +45,12 @@ const STEPS: &[&str] = &[
      CREATE TABLE audit (
         id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL, detail TEXT NOT NULL
      ) STRICT;",
+    // 2: hosts that are reached by SSH; `local` has no address
+    "ALTER TABLE hosts ADD COLUMN address TEXT;
+     ALTER TABLE hosts ADD COLUMN port INTEGER;
+     ALTER TABLE hosts ADD COLUMN user TEXT;
+     ALTER TABLE hosts ADD COLUMN identity TEXT;
+     ALTER TABLE hosts ADD COLUMN host_key TEXT;",
 ];
 
 /// Brings the database to the newest version, step by step, each in its own transaction.

@@ -10,8 +10,7 @@ export function HostCard({ name }: { name: string }) {
   const host = useQuery(hostQuery(name));
   if (host.isPending) return <Loading what={`host ${name}`} rows={3} />;
   if (host.isError) return <Failed title={`Host ${name} does not answer`} error={host.error} onRetry={() => void host.refetch()} />;
-  const { cpus, memory_mib: memory, free_memory_mib: free, kvm, why } = host.data;
-  // libvirt and the kernel count differently: on some machines more is free than libvirt says there is.
+  const { libvirt, cpus, memory_mib: memory, free_memory_mib: free, kvm, why } = host.data;
   const used = Math.max(0, memory - free);
   return (
     <section className="rounded-ui border border-line bg-panel" aria-label={`Host ${name}`}>
@@ -21,6 +20,8 @@ export function HostCard({ name }: { name: string }) {
         <span className="text-dim">{name === "local" && "this computer"}</span>
       </h2>
       <dl className="selectable grid grid-cols-[auto_1fr] items-center gap-x-6 gap-y-1.5 px-3 py-2.5">
+        <dt className="text-dim">libvirt</dt>
+        <dd>{libvirt}</dd>
         <dt className="text-dim">Processors</dt>
         <dd>{cpus}</dd>
         <dt className="text-dim">Memory</dt>

@@ -1,0 +1,187 @@
+//! OpenSSH's known_hosts, read as sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT", has it: hashed names, wildcards, negation, ports,
+//! `@revoked` and `@cert-authority`.
+//!
+//! A checker of our own, because russh's ignores markers and wildcards and takes a host that is known by another type of key for
+//! an unknown one.
+
+use hmac::{Hmac, KeyInit, Mac};
+use russh::keys::PublicKey;
+
+/// What the files say of a host's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is this host's.
+    Known,
+    /// Nobody has seen this host.
+    Unknown,
+    /// The host is known by keys of other types: worth a look, since a stranger could offer a type of its own choice.
+    OtherTypes(Vec<String>),
+    /// The host is known by another key of the same type. The line number, from 1.
+    Changed(usize),
+    /// The key was revoked. The line number, from 1.
+    Revoked(usize),
+}
+
+/// What `text`, the content of a known_hosts file, says of `key`, shown by `host` at `port`.
+///
+/// Certificate authorities are no answer for a plain key, so their lines are passed over. A revoked key is revoked whatever
+/// else is there; after that the right key anywhere counts more than another one elsewhere.
+pub fn check(text: &str, host: &str, port: u16, key: &PublicKey) -> Verdict {
+    let host = host.to_ascii_lowercase();
+    // A name with a port stands alone: OpenSSH writes plain names for port 22 only.
+    let name = if port == 22 { host } else { format!("[{host}]:{port}") };
+    let mut types = Vec::new();
+    let (mut known, mut changed) = (false, None);
+    for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())) {
+        let mut fields = line.split_ascii_whitespace().peekable();
+        let marker = fields.next_if(|field| field.starts_with('@'));
+        let (Some(names), Some(kind), Some(base64)) = (fields.next(), fields.next(), fields.next()) else { continue };
+        if names.starts_with('#') || marker == Some("@cert-authority") || !names_match(names, &name) {
+            continue;
+        }
+        let Ok(listed) = PublicKey::from_openssh(&format!("{kind} {base64}")) else { continue };
+        let same = listed.key_data() == key.key_data();
+        match marker {
+            Some("@revoked") if same => return Verdict::Revoked(number),
+            Some(_) => {}
+            None if same => known = true,
+            None if listed.algorithm() == key.algorithm() => changed = changed.or(Some(number)),
+            None => types.push(kind.to_owned()),
+        }
+    }
+    match (known, changed) {
+        (true, _) => Verdict::Known,
+        (false, Some(number)) => Verdict::Changed(number),
+        (false, None) if types.is_empty() => Verdict::Unknown,
+        (false, None) => Verdict::OtherTypes(types),
+    }
+}
+
+/// Whether a line's first field means `name`: `|1|SALT|HASH`, or patterns of which none that begins with `!` fits.
+fn names_match(field: &str, name: &str) -> bool {
+    if let Some(hashed) = field.strip_prefix("|1|") {
+        return hashed.split_once('|').is_some_and(|(salt, hash)| is_hash_of(salt, hash, name).unwrap_or(false));
+    }
+    let mut found = false;
+    for pattern in field.split(',') {
+        match pattern.strip_prefix('!') {
+            Some(pattern) if fits(&pattern.to_ascii_lowercase(), name) => return false,
+            Some(_) => {}
+            None => found |= fits(&pattern.to_ascii_lowercase(), name),
+        }
+    }
+    found
+}
+
+/// HMAC-SHA1 of the name, keyed with the salt, both in base64.
+fn is_hash_of(salt: &str, hash: &str, name: &str) -> Option<bool> {
+    let mut mac = Hmac::<sha1::Sha1>::new_from_slice(&base64(salt)?).ok()?;
+    mac.update(name.as_bytes());
+    Some(mac.verify_slice(&base64(hash)?).is_ok())
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(text).ok()
+}
+
+/// Whether `name` fits a pattern of `*`, `?` and plain characters.
+fn fits(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
+    let (mut p, mut n) = (0, 0);
+    // Where the last `*` stands, and how far the name was when we met it: the place to go back to.
+    let mut star = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == b'?' || *c == name[n] => (p, n) = (p + 1, n + 1),
+            _ => match &mut star {
+                Some((at, from)) => {
+                    *from += 1;
+                    (p, n) = (*at + 1, *from);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn other() -> String {
+        crate::ssh::generate_key().unwrap().public
+    }
+
+    /// `hashed` is what `ssh-keygen -H` made of the name.
+    fn line_check(text: &str, host: &str, port: u16, shown: &str) -> Verdict {
+        check(text, host, port, &PublicKey::from_openssh(shown).unwrap())
+    }
+
+    #[test]
+    fn names_and_patterns() {
+        let (ours, stranger) = (other(), other());
+        let ours = ours.as_str();
+        let check = |names: &str, host: &str, port: u16, known: bool| {
+            let verdict = line_check(&format!("# a comment\n\n{names} {ours} me@here\n"), host, port, ours);
+            assert_eq!(verdict == Verdict::Known, known, "{names} for {host}:{port}: {verdict:?}");
+        };
+        check("lab1", "lab1", 22, true);
+        check("lab1", "LAB1", 22, true);
+        check("lab1", "lab2", 22, false);
+        check("lab1", "lab1", 2222, false);
+        check("[lab1]:2222", "lab1", 2222, true);
+        check("[lab1]:2222", "lab1", 22, false);
+        check("lab0,lab1,10.0.0.7", "10.0.0.7", 22, true);
+        check("lab*", "lab17", 22, true);
+        check("lab?", "lab17", 22, false);
+        check("*.lab.example,!old.lab.example", "new.lab.example", 22, true);
+        check("*.lab.example,!old.lab.example", "old.lab.example", 22, false);
+        check("!old.lab.example", "new.lab.example", 22, false);
+        check("*", "anything", 22, true);
+        check("*a*b", "xaxxbxb", 22, true);
+        assert_eq!(line_check(&format!("lab1 {ours}\n"), "lab1", 22, &stranger), Verdict::Changed(1));
+    }
+
+    #[test]
+    fn hashed_names() {
+        // As `ssh-keygen -H` hashes them: |1|base64(salt)|base64(HMAC-SHA1(salt, name))|.
+        use base64::Engine as _;
+        let engine = base64::engine::general_purpose::STANDARD;
+        let salt = b"0123456789abcdefghij";
+        let hashed = |name: &str| {
+            let mut mac = Hmac::<sha1::Sha1>::new_from_slice(salt).unwrap();
+            mac.update(name.as_bytes());
+            format!("|1|{}|{}", engine.encode(salt), engine.encode(mac.finalize().into_bytes()))
+        };
+        let ours = other();
+        let text = format!("{} {ours}\n{} {ours}\n", hashed("lab1"), hashed("[lab1]:2222"));
+        assert_eq!(line_check(&text, "lab1", 22, &ours), Verdict::Known);
+        assert_eq!(line_check(&text, "lab1", 2222, &ours), Verdict::Known);
+        assert_eq!(line_check(&text, "lab2", 22, &ours), Verdict::Unknown);
+        assert_eq!(line_check("|1|x|y ssh-ed25519 AAAA\n|1|z\n", "lab1", 22, &ours), Verdict::Unknown);
+    }
+
+    #[test]
+    fn markers_and_other_types() {
+        let (ours, stranger) = (other(), other());
+        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg=";
+        let check = |text: String, expected: Verdict| assert_eq!(line_check(&text, "lab1", 22, &ours), expected, "{text}");
+        check(String::new(), Verdict::Unknown);
+        check(format!("@revoked * {ours}\nlab1 {ours}\n"), Verdict::Revoked(1));
+        check(format!("lab1 {ours}\n@revoked lab1 {ours}\n"), Verdict::Revoked(2));
+        check(format!("@revoked lab1 {stranger}\nlab1 {ours}\n"), Verdict::Known);
+        check(format!("@cert-authority *.example {stranger}\n"), Verdict::Unknown);
+        check(format!("@cert-authority lab1 {stranger}\nlab1 {ours}\n"), Verdict::Known);
+        check(format!("lab1 {ecdsa}\n"), Verdict::OtherTypes(vec!["ecdsa-sha2-nistp256".into()]));
+        check(format!("lab1 {ecdsa}\nlab1 {stranger}\n"), Verdict::Changed(2));
+        // The right key among others: hosts get new keys before they lose the old ones.
+        check(format!("lab1 {stranger}\nlab1 {ours}\n"), Verdict::Known);
+        check("lab1 ssh-ed25519 no-base64\nlab1\n".to_owned(), Verdict::Unknown);
+    }
+}
