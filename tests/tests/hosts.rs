@@ -67,6 +67,11 @@ fn a_host_is_added_by_its_key_checked_and_removed() {
         "version: 1\nname: far\nnetworks: { lan: { cidr: 10.76.1.0/24 } }\nmachines: { m: { image: debian-12, host: lab1 } }\n",
     );
     user(&host, &["check", &file]).ends(0);
+    user(&host, &["plan", &file])
+        .ends(2)
+        .says(&["machine `m` is placed on host `lab1`, and deploys go to this computer alone"]);
+    user(&host, &["host", "remove", "lab1"]).ends(2).says(&["lab `far` names host `lab1`"]);
+    user(&host, &["forget", "far"]).ends(0);
 
     // What is wrong over there is told apart.
     user(&host, &["host", "add", "lab2", &there, "--host-key", &fingerprint]).ends(1).says(&["lets in none of our keys"]);
@@ -79,5 +84,5 @@ fn a_host_is_added_by_its_key_checked_and_removed() {
     user(&host, &["host", "remove", "lab1"]).ends(0);
     user(&host, &["host", "remove", "lab1"]).ends(2).says(&["there is no host `lab1`"]);
     user(&host, &["host", "remove", "local"]).ends(2).says(&["`local` is this computer, and stays"]);
-    user(&host, &["host", "add", "x", "-oProxyCommand=x"]).ends(2).says(&["is no [USER@]ADDRESS[:PORT]"]);
+    user(&host, &["host", "add", "x", "root@-oProxyCommand=x"]).ends(2).says(&["is no [USER@]ADDRESS[:PORT]"]);
 }

@@ -211,6 +211,8 @@ sentence: string };
 export type HostStatus = {
 	/**  Its name. */
 	name: string,
+	/**  libvirt's version. */
+	libvirt: string,
 	/**  Logical processors. */
 	cpus: number,
 	/**  Memory, in MiB. */

@@ -789,14 +789,6 @@ impl Site {
         }
         let lock = Lock::take(&engine.dirs().data.join("locks"), name)?;
         let machines = lab.machines();
-        let images: BTreeMap<String, String> = engine.store().images()?.into_iter().map(|row| (row.name, row.digest)).collect();
-        let mut missing: Vec<String> =
-            machines.iter().map(|m| m.image.clone()).filter(|image| !images.contains_key(image)).collect();
-        missing.sort();
-        missing.dedup();
-        if !missing.is_empty() && !whatever {
-            return Err(Error::ImagesToBuild(missing));
-        }
         if let Some(machine) = machines.iter().find(|machine| machine.host != LOCAL).filter(|_| !whatever) {
             return Err(Error::Refused {
                 message: format!(
@@ -805,6 +797,14 @@ impl Site {
                 ),
                 remedy: "take `host` out of the lab file".into(),
             });
+        }
+        let images: BTreeMap<String, String> = engine.store().images()?.into_iter().map(|row| (row.name, row.digest)).collect();
+        let mut missing: Vec<String> =
+            machines.iter().map(|m| m.image.clone()).filter(|image| !images.contains_key(image)).collect();
+        missing.sort();
+        missing.dedup();
+        if !missing.is_empty() && !whatever {
+            return Err(Error::ImagesToBuild(missing));
         }
         let dir = engine.dirs().lab(name);
         let terraform = engine.terraform(&dir.join(LOCAL).join("terraform"))?;
