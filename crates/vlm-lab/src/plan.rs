@@ -161,7 +161,9 @@ fn attribute(name: &str) -> &str {
     match name {
         "vcpu" => "vcpus",
         "network_interface" => "nics",
-        "user_data" | "meta_data" | "network_config" | "cloudinit" => "cloud-init seed",
+        // A seed is a volume that is made from a file.
+        "source" | "cloudinit" => "cloud-init seed",
+        "disk" => "disks",
         "base_volume_name" | "base_volume_id" => "image",
         "size" => "disk size",
         "addresses" => "cidr",
