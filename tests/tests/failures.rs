@@ -103,6 +103,8 @@ fn a_file_that_is_no_image_is_refused() {
     host.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", &base, &over]).ends(0);
     let mut cut = fs::read(&base).expect("it was just made");
     cut.truncate(40);
+    let whole = fs::read(vlm_tests::image(Image::Tiny)).expect("it was built");
+    let short = host.write("short.qcow2", &whole[..whole.len() / 2]);
     let cases = [
         ("text", host.write("text", "hello\n"), "it is neither qcow2 nor a raw disk with a boot sector"),
         ("nothing", host.write("nothing", ""), "it is neither qcow2 nor a raw disk with a boot sector"),
@@ -110,6 +112,7 @@ fn a_file_that_is_no_image_is_refused() {
         ("page", host.write("page", "<!DOCTYPE html><html>"), "it looks like a web page"),
         ("over", over, "it needs another file"),
         ("cut", host.write("cut", cut), "is no disk image"),
+        ("short", short, "it is cut short or damaged"),
         ("folder", host.scratch().to_str().expect("it is text").to_owned(), "it is no regular file"),
         ("missing", "not-there.qcow2".to_owned(), "could not read not-there.qcow2: No such file or directory"),
         ("Wrong Name", base, "`Wrong Name` is no name for an image"),
@@ -205,9 +208,7 @@ fn a_deploy_can_be_interrupted_taken_up_again_and_taken_away() {
         let up = host.start_vlm(["up", &file, "--yes"]);
         up.until_it_says(moment, LIMIT);
         up.signal(Signal::INT);
-        up.end(LIMIT)
-            .ends(130)
-            .says(&["cancelling", "cancelled: cancelled; `vlm up stop` goes on, `vlm destroy stop` takes it away"]);
+        up.end(LIMIT).ends(130).says(&["cancelling", "cancelled: `vlm up stop` goes on, `vlm destroy stop` takes it away"]);
         let status = host.status("stop");
         assert_eq!((&status["state"], &status["last_run"]["status"]), (&"incomplete".into(), &"cancelled".into()));
         if !last {
@@ -326,6 +327,27 @@ fn a_reader_that_goes_away_does_not_end_a_run() {
     assert_eq!(host.status("pipe")["state"], "deployed");
     assert_eq!(host.ssh("pipe/m", "hostname"), "m\n");
     host.destroy("pipe");
+}
+
+#[test]
+fn a_machine_that_was_not_ready_after_its_last_start_is_waited_for_again() {
+    let Some(host) = Host::new(&[Image::Tiny]) else { return };
+    let file = host.write("again.yaml", one("again", "10.72.13.0/24"));
+    host.vlm(["up", &file, "--yes"]).ends(0);
+    assert_eq!(host.status("again")["machines"][0]["configured"], true);
+    host.write("again.yaml", one("again", "10.72.13.0/24").replace("m: {}", "m: { memory: 160 MiB }"));
+    let up = host.start_vlm(["up", &file, "--yes"]);
+    up.until_it_says("booting", LIMIT);
+    up.signal(Signal::INT);
+    up.end(LIMIT).ends(130);
+    let status = host.status("again");
+    assert_eq!((&status["state"], &status["machines"][0]["configured"]), (&"incomplete".into(), &false.into()));
+    host.vlm(["plan", "again"]).ends(0).says(&["configures m"]);
+    host.vlm(["up", "again", "--yes"]).ends(0).says(&["configured", "1 machine ready"]);
+    assert_eq!(host.status("again")["state"], "deployed");
+    // Of a run by its number only the lab's own.
+    host.vlm(["logs", "again", "--run", "99"]).ends(2).says(&["lab `again` has had no run 99", "its last ones: "]);
+    host.destroy("again");
 }
 
 #[test]

@@ -294,7 +294,7 @@ export type MachineStatus = {
 	host: string,
 	/**  Its domain's state; none when there is no domain, or none is known. */
 	state: DomainState | null,
-	/**  Whether the configuration as designed was applied. */
+	/**  Whether it was ready and configured after it was last started. */
 	configured: boolean,
 	/**  The address it is reached at. */
 	address: string | null,

@@ -67,6 +67,10 @@ pub async fn run(engine: &Engine, running: Running, cancel: &CancellationToken) 
 pub fn logs(engine: &Engine, lab: &str, follow: bool, run: Option<u32>, json: bool) -> Result<(), End> {
     engine.labs().get(lab)?;
     let run = match run {
+        Some(run) if engine.runs().get(lab, RunId(run))?.is_none() => {
+            let runs = engine.runs().list(lab, 10)?.iter().map(|run| run.id.0.to_string()).collect::<Vec<_>>().join(", ");
+            return Err(End::Refused(format!("lab `{lab}` has had no run {run}"), format!("its last ones: {runs}")));
+        }
         Some(run) => RunId(run),
         None => match engine.runs().list(lab, 1)?.first() {
             Some(run) => run.id,

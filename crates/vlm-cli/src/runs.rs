@@ -126,6 +126,9 @@ fn show(planned: &PlannedRun) -> Result<(), End> {
     if planned.is_empty() {
         return print_line(&format!("{}: nothing to do, everything is as designed", planned.lab));
     }
+    if planned.settles() {
+        return print_line("  nothing is missing; the lab counts as deployed again");
+    }
     for thing in &planned.planned {
         let mark = match (thing.kind, thing.disruption) {
             (_, Disruption::DataLoss) if thing.kind != ChangeKind::Delete => '!',

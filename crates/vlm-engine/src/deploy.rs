@@ -146,9 +146,12 @@ impl Error {
                     | labs::Error::Lock(lock::Error::Busy { .. })
             ),
             Error::Terraform(
-                terraform::Error::Missing | terraform::Error::State { .. } | terraform::Error::OtherProgram { .. },
+                terraform::Error::Missing
+                | terraform::Error::NotThere { .. }
+                | terraform::Error::State { .. }
+                | terraform::Error::OtherProgram { .. },
             )
-            | Error::Ansible(ansible::Error::Missing) => true,
+            | Error::Ansible(ansible::Error::Missing | ansible::Error::NotThere { .. }) => true,
             _ => false,
         }
     }
@@ -199,7 +202,18 @@ pub struct PlannedRun {
 impl PlannedRun {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.starts.is_empty() && self.configures.is_empty() && !self.ports
+        !self.has_work() && !self.settles()
+    }
+
+    fn has_work(&self) -> bool {
+        !(self.changes.is_empty() && self.starts.is_empty() && self.configures.is_empty()) || self.ports
+    }
+
+    /// Whether all is there and on, and only our record says that the last run did not end well.
+    pub fn settles(&self) -> bool {
+        self.kind == RunKind::Deploy
+            && !self.has_work()
+            && matches!(self.site.row.state, LabState::Incomplete | LabState::Changing)
     }
 
     /// The worst that it does to what is there.
@@ -365,7 +379,7 @@ impl Runs<'_> {
                 Ok(sentence) => (RunStatus::Done, sentence.clone(), state_after(kind, planned.site.row.state)),
                 Err(error) if cancel.is_cancelled() || error.is_cancel() => (
                     RunStatus::Cancelled,
-                    format!("cancelled; `vlm up {lab}` goes on, `vlm destroy {lab}` takes it away"),
+                    format!("`vlm up {lab}` goes on, `vlm destroy {lab}` takes it away"),
                     LabState::Incomplete,
                 ),
                 Err(error) => {
@@ -403,6 +417,11 @@ impl Runs<'_> {
     /// Events of a run from `from_seq` on, at most `limit`, from the store: also of runs of other processes.
     pub fn events(&self, run: RunId, from_seq: u32, limit: u32) -> Result<Vec<RunEvent>, Error> {
         Ok(self.engine.store().events(run, from_seq, limit)?)
+    }
+
+    /// A run of a lab; none where the lab has had no run of that number.
+    pub fn get(&self, lab: &str, run: RunId) -> Result<Option<RunSummary>, Error> {
+        Ok(self.engine.store().runs(lab, u32::MAX)?.into_iter().find(|summary| summary.id == run))
     }
 
     /// Whether a run is still at work, here or in another process.
@@ -461,13 +480,14 @@ async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationTo
         let new_disks: BTreeSet<&str> = new_disks.map(Change::machine).collect();
         for machine in site.machines.iter().filter(|machine| new_disks.contains(machine.name.as_str())) {
             let address = machine.address().map(|address| address.to_string());
-            let row = MachineRow { name: machine.name.clone(), host: machine.host.clone(), address, configured: None };
+            let row =
+                MachineRow { name: machine.name.clone(), host: machine.host.clone(), address, configured: None, ready: false };
             site.engine.store().save_machine(site.row.id, &row)?;
         }
     }
     bring_up(site, &planned.starts, &planned.configures, journal, cancel).await?;
     site.publish(journal).await?;
-    if planned.is_empty() {
+    if !planned.has_work() {
         return Ok(format!("nothing to do: {} as designed", machines(site.machines.len())));
     }
     Ok(format!("{} ready after {} s", machines(site.machines.len()), begun.elapsed().as_secs()))
@@ -653,6 +673,11 @@ async fn bring_up_one(
 ) -> Result<(), Error> {
     let machine = site.machines.iter().find(|machine| machine.name == name).expect("only the lab's machines are brought up");
     let domain = site.domain(name);
+    let known = || Ok::<_, Error>(site.engine.store().machines(site.row.id)?.into_iter().find(|row| row.name == name));
+    // Until it is ready it is not, whatever it was before: a run that ends in between leaves it to the next one.
+    if let Some(row) = known()? {
+        site.engine.store().save_machine(site.row.id, &MachineRow { ready: false, ..row })?;
+    }
     let start = async { Ok::<_, Error>(site.connection.start(&domain).await?) };
     journal.step(&format!("start/{name}"), start).await?;
     let watch = Watch {
@@ -682,10 +707,14 @@ async fn bring_up_one(
     };
     let address = journal.step(&format!("ready/{name}"), ready).await?;
     let fingerprint = site.fingerprint(machine).await?;
-    let before = site.engine.store().machines(site.row.id)?.into_iter().find(|row| row.name == name);
-    let configured = before.and_then(|row| row.configured).filter(|configured| *configured == fingerprint);
-    let mut row =
-        MachineRow { name: name.to_owned(), host: machine.host.clone(), address: Some(address.to_string()), configured };
+    let configured = known()?.and_then(|row| row.configured).filter(|configured| *configured == fingerprint);
+    let mut row = MachineRow {
+        name: name.to_owned(),
+        host: machine.host.clone(),
+        address: Some(address.to_string()),
+        configured,
+        ready: true,
+    };
     site.engine.store().save_machine(site.row.id, &row)?;
     if machine.address().is_none() {
         site.write_project()?;
@@ -756,12 +785,15 @@ pub fn explain(error: &Error, lab: &str) -> (String, String) {
         Error::Ansible(ansible::Error::Missing) => {
             "run `make run`, which installs it, or set `ansible_playbook` in settings.toml".to_owned()
         }
+        Error::Terraform(terraform::Error::NotThere { .. }) | Error::Ansible(ansible::Error::NotThere { .. }) => {
+            "correct the path, or take the line out: then it is looked for".to_owned()
+        }
         Error::Ansible(_) => format!("mend the task, then `vlm up {lab}`: only what is not configured yet is done again"),
         Error::Libvirt(libvirt::Error::Connect { .. }) => {
             "is libvirtd running, and are you in the group libvirt? `virsh -c qemu:///system list` must work".to_owned()
         }
         Error::Terraform(_) if message.contains("No space left") => "the disk is full: make room, then deploy again".to_owned(),
-        Error::Failed(_) => format!("`vlm logs {lab}` shows the whole run; `vlm up {lab}` tries again what failed"),
+        Error::Failed(_) => format!("`vlm logs {lab}` shows the whole run; the same command tries again what failed"),
         _ if lab.is_empty() => String::new(),
         _ => format!("`vlm logs {lab}` shows the whole run"),
     };
@@ -1035,7 +1067,9 @@ impl Site {
             let on = states.get(&machine.name).is_some_and(|state| state.is_active());
             if !on || made.contains(machine.name.as_str()) {
                 starts.push(machine.name.clone());
-            } else if rows.get(&machine.name).and_then(|row| row.configured.clone()) != Some(self.fingerprint(machine).await?) {
+            } else if rows.get(&machine.name).is_none_or(|row| !row.ready)
+                || rows.get(&machine.name).and_then(|row| row.configured.clone()) != Some(self.fingerprint(machine).await?)
+            {
                 configures.push(machine.name.clone());
             }
         }

@@ -85,7 +85,7 @@ pub struct MachineStatus {
     pub host: String,
     /// Its domain's state; none when there is no domain, or none is known.
     pub state: Option<DomainState>,
-    /// Whether the configuration as designed was applied.
+    /// Whether it was ready and configured after it was last started.
     pub configured: bool,
     /// The address it is reached at.
     pub address: Option<String>,
@@ -177,7 +177,7 @@ impl Labs<'_> {
                 let known = rows.get(&machine.name);
                 MachineStatus {
                     state: states.get(&machine.name).copied(),
-                    configured: known.is_some_and(|row| row.configured.is_some()),
+                    configured: known.is_some_and(|row| row.ready && row.configured.is_some()),
                     address: known.and_then(|row| row.address.clone()).or(machine.address().map(|a| a.to_string())),
                     name: machine.name,
                     host: machine.host,

@@ -224,7 +224,8 @@ impl Engine {
     pub(crate) fn terraform(&self, dir: &Path) -> Result<terraform::Terraform, terraform::Error> {
         let tools = self.tools_dir();
         let program = match (&self.settings().terraform, terraform::Terraform::program_of(dir)) {
-            (Some(path), _) => path.clone(),
+            (Some(path), _) if path.is_file() => path.clone(),
+            (Some(path), _) => return Err(terraform::Error::NotThere { path: path.clone() }),
             (None, Ok(Some(path))) => path,
             (None, Ok(None)) => {
                 terraform::find_program(&["terraform", "tofu"], &tools.join("bin")).ok_or(terraform::Error::Missing)?
@@ -239,7 +240,8 @@ impl Engine {
     pub(crate) fn ansible(&self, dir: &Path) -> Result<ansible::Ansible, ansible::Error> {
         let ours = self.tools_dir().join("ansible/bin/ansible-playbook");
         let program = match &self.settings().ansible_playbook {
-            Some(path) => path.clone(),
+            Some(path) if path.is_file() => path.clone(),
+            Some(path) => return Err(ansible::Error::NotThere { path: path.clone() }),
             None if ours.is_file() => ours,
             None => terraform::find_program(&["ansible-playbook"], Path::new("/usr/bin")).ok_or(ansible::Error::Missing)?,
         };

@@ -119,18 +119,29 @@ fn describe(noun: &str, name: String, changes: &[&Change]) -> Planned {
             (Disruption::PowerCycle, format!("is recreated ({}); machines on it lose their connection", causes(changes)))
         }
         (_, ChangeKind::Replace) if lost_disks(changes).is_empty() => {
-            (Disruption::PowerCycle, format!("is switched off and defined again ({}); its disks stay, snapshots go", causes(changes)))
+            let seed = if changes.iter().any(|change| change.resource() == "libvirt_volume.seed") {
+                "; a guest that has run cloud-init keeps the network settings that it has (destroy and deploy to rebuild it)"
+            } else {
+                ""
+            };
+            (Disruption::PowerCycle, format!("is switched off and defined again ({}); its disks stay, snapshots go{seed}", causes(changes)))
         }
         (_, ChangeKind::Replace | ChangeKind::Update) if !lost_disks(changes).is_empty() => {
             (Disruption::DataLoss, format!("is recreated ({}); {} lost", causes(changes), lost_disks(changes)))
         }
-        (_, _) if changes.iter().all(|change| change.resource() == "libvirt_volume.seed") => (
+        (_, _) if changes.iter().all(|change| is_seed(change)) => (
             Disruption::NextBoot,
             "gets a new cloud-init seed; a guest that has run it already does not run it again (destroy and deploy to rebuild it)".to_owned(),
         ),
         (_, _) => (Disruption::None, format!("is changed in place ({})", causes(changes))),
     };
     Planned { noun: noun.to_owned(), name, kind, disruption, sentence }
+}
+
+/// Whether a change is only about what cloud-init reads: the seed, and, after UEFI, the disk that it is.
+fn is_seed(change: &Change) -> bool {
+    change.resource() == "libvirt_volume.seed"
+        || change.resource_type == "libvirt_domain" && change.kind == ChangeKind::Update && change.attributes == ["disk"]
 }
 
 /// The disks whose data a change loses, in words; empty when none is.
@@ -151,6 +162,11 @@ fn causes(changes: &[&Change]) -> String {
     // Our own records (`terraform_data`) say that something changed; what did, the other resources say.
     let told = changes.iter().filter(|change| change.resource_type != "terraform_data");
     let mut causes: Vec<&str> = told.flat_map(|change| change.attributes.iter().map(String::as_str)).map(attribute).collect();
+    // Interfaces are compared by our record alone: without a lost disk, that is what has changed in it.
+    let rewired = |change: &&Change| change.resource() == "terraform_data.hardware" && change.kind != ChangeKind::Delete;
+    if changes.iter().any(rewired) && lost_disks(changes).is_empty() && !causes.contains(&"disks") {
+        causes.push("nics");
+    }
     causes.sort_unstable();
     causes.dedup();
     if causes.is_empty() { "its definition changed".to_owned() } else { format!("changed: {}", causes.join(", ")) }

@@ -21,6 +21,12 @@ pub enum Error {
     /// It is not installed.
     #[error("ansible-playbook was not found")]
     Missing,
+    /// The one that the settings name is not there.
+    #[error("`ansible_playbook` in settings.toml names {}, which is not there", path.display())]
+    NotThere {
+        /// What they name.
+        path: PathBuf,
+    },
     /// It could not be run.
     #[error(transparent)]
     Process(#[from] process::Error),

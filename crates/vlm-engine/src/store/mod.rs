@@ -133,6 +133,8 @@ pub struct MachineRow {
     pub address: Option<String>,
     /// Fingerprint of the configuration that was last applied successfully.
     pub configured: Option<String>,
+    /// Whether it was ready after it was last started by us.
+    pub ready: bool,
 }
 
 /// A host that we know.
@@ -317,10 +319,16 @@ impl Store {
     /// The machines of a lab that a run has made, by name.
     pub fn machines(&self, lab_id: i64) -> Result<Vec<MachineRow>, Error> {
         self.with(|connection| {
-            let mut statement =
-                connection.prepare("SELECT name, host, address, configured FROM machines WHERE lab_id = ?1 ORDER BY name")?;
+            let mut statement = connection
+                .prepare("SELECT name, host, address, configured, ready FROM machines WHERE lab_id = ?1 ORDER BY name")?;
             let rows = statement.query_map([lab_id], |row| {
-                Ok(MachineRow { name: row.get(0)?, host: row.get(1)?, address: row.get(2)?, configured: row.get(3)? })
+                Ok(MachineRow {
+                    name: row.get(0)?,
+                    host: row.get(1)?,
+                    address: row.get(2)?,
+                    configured: row.get(3)?,
+                    ready: row.get(4)?,
+                })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -330,10 +338,10 @@ impl Store {
     pub fn save_machine(&self, lab_id: i64, machine: &MachineRow) -> Result<(), Error> {
         self.with(|connection| {
             connection.execute(
-                "INSERT INTO machines (lab_id, name, host, address, configured, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-                 ON CONFLICT (lab_id, name) DO UPDATE SET host = excluded.host, address = excluded.address, \
+                "INSERT INTO machines (lab_id, name, host, address, configured, updated_at, ready) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                 ON CONFLICT (lab_id, name) DO UPDATE SET host = excluded.host, address = excluded.address, ready = excluded.ready, \
                  configured = excluded.configured, updated_at = excluded.updated_at",
-                params![lab_id, machine.name, machine.host, machine.address, machine.configured, now_ms()],
+                params![lab_id, machine.name, machine.host, machine.address, machine.configured, now_ms(), machine.ready],
             )?;
             Ok(())
         })

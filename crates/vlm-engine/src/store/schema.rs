@@ -51,6 +51,8 @@ const STEPS: &[&str] = &[
      ALTER TABLE hosts ADD COLUMN user TEXT;
      ALTER TABLE hosts ADD COLUMN identity TEXT;
      ALTER TABLE hosts ADD COLUMN host_key TEXT;",
+    // 3: whether a machine was ready after its last start
+    "ALTER TABLE machines ADD COLUMN ready INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /// Brings the database to the newest version, step by step, each in its own transaction.

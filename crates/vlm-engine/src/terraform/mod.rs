@@ -32,6 +32,12 @@ pub enum Error {
     /// No terraform and no tofu was found.
     #[error("neither terraform nor tofu was found")]
     Missing,
+    /// The one that the settings name is not there.
+    #[error("`terraform` in settings.toml names {}, which is not there", path.display())]
+    NotThere {
+        /// What they name.
+        path: PathBuf,
+    },
     /// It could not be run.
     #[error(transparent)]
     Process(#[from] process::Error),
@@ -86,7 +92,11 @@ pub enum Error {
 
 fn summary(diagnostics: &[Diagnostic], stderr: &str) -> String {
     let errors: Vec<String> = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(Diagnostic::text).collect();
-    if errors.is_empty() { stderr.trim().to_owned() } else { errors.join("; ") }
+    match (errors.is_empty(), stderr.trim()) {
+        (false, _) => errors.join("; "),
+        (true, "") => "it did not say why".to_owned(),
+        (true, words) => words.to_owned(),
+    }
 }
 
 /// A thing on the host, as Terraform knows it.
