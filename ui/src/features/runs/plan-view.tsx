@@ -137,12 +137,15 @@ export function planSentence(plan: Plan): string {
     return nouns.length > 0 ? [`${nouns.join(" and ")} ${word}`] : [];
   });
   if (parts.length === 0 && plan.starts.length > 0) parts.push(`${machinesOf(plan.starts.length)} powered on`);
-  if (parts.length === 0) parts.push(`${machinesOf(plan.configures.length)} configured`);
+  if (parts.length === 0 && plan.configures.length > 0) parts.push(`${machinesOf(plan.configures.length)} configured`);
+  // What is left is no machine's: published ports, or our record of a run that did not end well.
+  if (parts.length === 0) parts.push("no machine changes; the lab counts as deployed again, with its ports open");
   return parts.join(", ");
 }
 
 /** What the primary button does. */
 export function deployWords(plan: Plan): string {
   const machines = new Set([...plan.starts, ...plan.configures, ...plan.things.flatMap(({ planned }) => (planned.noun === "machine" ? [planned.name] : []))]);
+  if (machines.size === 0 && plan.things.length === 0) return "Finish the deploy";
   return machines.size === 0 ? `Deploy ${plan.things.length === 1 ? "1 change" : `${plan.things.length} changes`}` : `Deploy ${machinesOf(machines.size)}`;
 }
