@@ -1,20 +1,17 @@
 //! `vlm host …`
 
-use std::{
-    env,
-    io::{IsTerminal, Write},
-    path::PathBuf,
-};
+use std::{env, io::IsTerminal, path::PathBuf};
 
 use clap::Subcommand;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use vlm_engine::{
     Engine, chain,
     hosts::{Error, HostStatus},
     ssh::link::{self, Remote, Trust},
 };
 
-use crate::{End, block_on, print_json, print_line};
+use crate::{End, block_on, print_json, print_line, runs};
 
 /// What can be done with hosts.
 #[derive(Subcommand)]
@@ -96,13 +93,9 @@ async fn add(engine: &Engine, name: &str, remote: Remote, host_key: Option<&str>
             if !other_types.is_empty() {
                 print_line(&format!("warning: your known_hosts has other keys of this host: {}", other_types.join(", ")))?;
             }
-            print!("{remote} shows the host key {fingerprint}. Is it the right one? [y/N] ");
-            let _ = std::io::stdout().flush();
-            let mut answer = String::new();
-            let _ = std::io::stdin().read_line(&mut answer);
-            if !matches!(answer.trim(), "y" | "Y" | "yes") {
-                return Err(End::Cancelled);
-            }
+            let question = format!("{remote} shows the host key {fingerprint}. Is it the right one?");
+            // Nothing is under way that Ctrl+C would have to wait for: it ends us.
+            runs::ask(&question, &CancellationToken::new()).await?;
             engine.hosts().add(name, &remote, Trust::Fingerprint(&fingerprint)).await
         }
         added => added,
@@ -118,7 +111,7 @@ fn show(status: &HostStatus) -> Result<(), End> {
         "  {} processors, {} of {} MiB of memory free",
         status.cpus, status.free_memory_mib, status.memory_mib
     ))?;
-    print_line(&format!("  guests run on {}: {}", if status.kvm { "KVM" } else { "TCG (emulation, slow)" }, status.why))
+    print_line(&format!("  guests run on {}: {}", runs::accelerator(status.kvm), status.why))
 }
 
 /// `[USER@]ADDRESS[:PORT]`, an IPv6 address in brackets.

@@ -145,8 +145,7 @@ fn show(planned: &PlannedRun) -> Result<(), End> {
             "  needs {} MiB of memory, the host has {} MiB",
             planned.needs_memory_mib, planned.has_memory_mib
         ))?;
-        let how = if planned.acceleration.kvm { "KVM" } else { "TCG (emulation, slow)" };
-        print_line(&format!("  runs on {how}: {}", planned.acceleration.why))?;
+        print_line(&format!("  runs on {}: {}", accelerator(planned.acceleration.kvm), planned.acceleration.why))?;
     }
     if planned.ports {
         print_line("  opens or closes published ports")?;
@@ -155,6 +154,11 @@ fn show(planned: &PlannedRun) -> Result<(), End> {
         print_line(&format!("  configures {}", planned.configures.join(", ")))?;
     }
     Ok(())
+}
+
+/// What guests run on, in words.
+pub fn accelerator(kvm: bool) -> &'static str {
+    if kvm { "KVM" } else { "TCG (emulation, slow)" }
 }
 
 /// `vlm up`
@@ -221,6 +225,11 @@ async fn confirm(question: &str, yes: bool, cancel: &CancellationToken) -> Resul
     if !std::io::stdin().is_terminal() {
         return Err(End::Refused("nobody is here to ask".into(), "say --yes to go on without asking".into()));
     }
+    ask(question, cancel).await
+}
+
+/// Asks a person at the terminal; anything but a yes is a no, and ends as cancelled.
+pub async fn ask(question: &str, cancel: &CancellationToken) -> Result<(), End> {
     print!("{question} [y/N] ");
     let _ = std::io::stdout().flush();
     let (tell, answer) = tokio::sync::oneshot::channel();

@@ -1207,6 +1207,9 @@ impl Site {
     /// where it should find that they are to be made again.
     async fn forget_what_is_gone(&self, cancel: &CancellationToken) -> Result<(), Error> {
         let known = self.terraform.resources()?;
+        if known.is_empty() {
+            return Ok(());
+        }
         let things: BTreeSet<Thing> = known.iter().filter_map(thing).collect();
         let there = self.on_host(&things).await?;
         let pools: BTreeSet<&str> = there.iter().filter_map(Thing::pool).collect();

@@ -32,7 +32,8 @@ async fn networks_pools_and_volumes_are_listed() {
     assert_eq!(networks[0].subnets, ["192.168.122.0/24".parse().unwrap()]);
     assert!(connection.pool("default-pool").await.unwrap().is_some());
     assert_eq!(connection.pool("none").await.unwrap(), None);
-    assert_eq!(connection.volumes("default-pool").await.unwrap(), Vec::<String>::new());
+    assert_eq!(connection.volumes("default-pool").await.unwrap(), Some(Vec::<String>::new()));
+    assert_eq!(connection.volumes("none").await.unwrap(), None);
     assert!(connection.is_alive().await);
 }
 

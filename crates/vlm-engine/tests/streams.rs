@@ -26,7 +26,7 @@ fn names(folder: &str, begin: &str) -> Vec<String> {
 fn plans_in_words() {
     let mut text = String::new();
     for name in names("terraform", "show-plan") {
-        let changes = message::changes(&fixture(&format!("terraform/{name}"))).unwrap();
+        let changes = message::planned(&fixture(&format!("terraform/{name}"))).unwrap().changes;
         text += &format!("{name}\n");
         for thing in plan::planned(&changes) {
             text += &format!("  {} {}: {} [{:?}]\n", thing.noun, thing.name, thing.sentence, thing.disruption);

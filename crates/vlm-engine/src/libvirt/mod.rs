@@ -303,14 +303,7 @@ impl Connection {
     pub async fn pool(&self, name: &str) -> Result<Option<Pool>, Error> {
         let name = name.to_owned();
         self.call(format!("look at pool `{name}`"), move |connect| {
-            let pool = match connect.lookup_storage_pool_by_name(&name) {
-                Ok(pool) => pool,
-                Err(error) if is_gone(&error) => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            if !pool.is_active()? {
-                return Ok(None);
-            }
+            let Some(pool) = active_pool(connect, &name)? else { return Ok(None) };
             refresh(&pool);
             let path = xml::pool_path(&pool.xml_desc(0)?);
             Ok(Some(Pool { path, available_bytes: pool.info()?.available }))
@@ -343,13 +336,13 @@ impl Connection {
         .await
     }
 
-    /// Names of the volumes in a pool.
-    pub async fn volumes(&self, pool: &str) -> Result<Vec<String>, Error> {
+    /// Names of the volumes in a pool, if it is there and active.
+    pub async fn volumes(&self, pool: &str) -> Result<Option<Vec<String>>, Error> {
         let pool = pool.to_owned();
         self.call(format!("list the volumes of pool `{pool}`"), move |connect| {
-            let pool = connect.lookup_storage_pool_by_name(&pool)?;
+            let Some(pool) = active_pool(connect, &pool)? else { return Ok(None) };
             refresh(&pool);
-            pool.list_volumes()
+            Ok(Some(pool.list_volumes()?))
         })
         .await
     }
@@ -470,10 +463,8 @@ impl Connection {
             self.domains().await?.into_iter().map(|domain| Thing::Domain { name: domain.name }).collect();
         things.extend(self.networks().await?.into_iter().map(|network| Thing::Network { name: network.name }));
         for pool in pools {
-            if self.pool(&pool).await?.is_some() {
-                let volumes = self.volumes(&pool).await?.into_iter();
-                things.extend(volumes.map(|name| Thing::Volume { pool: pool.clone(), name }));
-            }
+            let volumes = self.volumes(&pool).await?.unwrap_or_default();
+            things.extend(volumes.into_iter().map(|name| Thing::Volume { pool: pool.clone(), name }));
         }
         Ok(things)
     }
@@ -614,6 +605,14 @@ fn escape_query(path: &Path) -> String {
         }
     }
     text
+}
+
+fn active_pool(connect: &Connect, name: &str) -> Result<Option<StoragePool>, virt::error::Error> {
+    match connect.lookup_storage_pool_by_name(name) {
+        Ok(pool) => Ok(if pool.is_active()? { Some(pool) } else { None }),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn create_volume(pool: &StoragePool, xml: &str) -> Result<StorageVol, virt::error::Error> {

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use vlm_lab::plan::{Change, ChangeKind};
 
-use super::Known;
+use super::{Known, Planned};
 
 /// A line of `plan -json` or `apply -json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,17 +142,13 @@ struct RawChange {
     replace_paths: Vec<Vec<serde_json::Value>>,
 }
 
-/// The changes in a plan's JSON (`terraform show -json PLAN`), without those that do nothing.
-pub fn changes(plan: &str) -> Result<Vec<Change>, serde_json::Error> {
+/// What a plan's JSON (`terraform show -json PLAN`) says, without changes that do nothing.
+pub fn planned(plan: &str) -> Result<Planned, serde_json::Error> {
     let document: PlanDocument = serde_json::from_str(plan)?;
-    Ok(document.resource_changes.into_iter().filter(|change| change.mode != "data").filter_map(change).collect())
-}
-
-/// What a plan's JSON makes on the host, or makes anew.
-pub fn makes(plan: &str) -> Result<Vec<Known>, serde_json::Error> {
-    let document: PlanDocument = serde_json::from_str(plan)?;
-    let made = document.resource_changes.into_iter().filter(|raw| raw.change.actions.iter().any(|action| action == "create"));
-    Ok(made.filter_map(|raw| Known::of(raw.address, &raw.kind, &raw.change.after?)).collect())
+    let raw = document.resource_changes.iter().filter(|raw| raw.change.actions.iter().any(|action| action == "create"));
+    let makes = raw.filter_map(|raw| Known::of(raw.address.clone(), &raw.kind, raw.change.after.as_ref()?)).collect();
+    let changes = document.resource_changes.into_iter().filter(|raw| raw.mode != "data").filter_map(change).collect();
+    Ok(Planned { changes, makes })
 }
 
 fn change(raw: ResourceChange) -> Option<Change> {

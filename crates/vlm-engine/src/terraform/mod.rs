@@ -176,8 +176,7 @@ impl Terraform {
     pub fn program_of(dir: &Path) -> Result<Option<PathBuf>, Error> {
         let Ok(stamp) = fs::read_to_string(dir.join(STAMP_FILE)) else { return Ok(None) };
         let path = PathBuf::from(stamp.lines().next().unwrap_or_default());
-        let state = Terraform { program: path.clone(), mirror: None, dir: dir.to_owned() };
-        if !state.has_state()? {
+        if !holds_anything(&state(dir)?) {
             return Ok(None);
         }
         if path.is_file() { Ok(Some(path)) } else { Err(Error::OtherProgram { path }) }
@@ -196,8 +195,7 @@ impl Terraform {
     pub async fn planned(&self, cancel: &CancellationToken) -> Result<Planned, Error> {
         let (ended, text) = self.program(&["show", "-json", PLAN_FILE]).capture(cancel).await?;
         self.check("show", ended, Vec::new())?;
-        let read = || Ok(Planned { changes: message::changes(&text)?, makes: message::makes(&text)? });
-        read().map_err(|source| Error::Output { verb: "show", source })
+        message::planned(&text).map_err(|source| Error::Output { verb: "show", source })
     }
 
     /// Applies the saved plan, `at_once` resources at a time: Terraform itself refuses one that no longer fits the state.
@@ -213,7 +211,7 @@ impl Terraform {
 
     /// What Terraform's state here holds of libvirt's things; nothing when there is no state.
     pub fn resources(&self) -> Result<Vec<Known>, Error> {
-        let state = self.state()?;
+        let state = state(&self.dir)?;
         let mut known = Vec::new();
         for resource in state["resources"].as_array().into_iter().flatten() {
             let (Some(resource_type), Some(name)) = (resource["type"].as_str(), resource["name"].as_str()) else { continue };
@@ -227,17 +225,7 @@ impl Terraform {
 
     /// Whether Terraform's state here holds anything.
     pub fn has_state(&self) -> Result<bool, Error> {
-        Ok(self.state()?["resources"].as_array().is_some_and(|resources| !resources.is_empty()))
-    }
-
-    fn state(&self) -> Result<serde_json::Value, Error> {
-        let path = self.dir.join("terraform.tfstate");
-        match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(serde_json::Value::Null),
-            Err(_) => Err(Error::State { path }),
-            // Terraform takes a state of no bytes as "nothing is there", and a full disk leaves one like that.
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| Error::State { path }),
-        }
+        Ok(holds_anything(&state(&self.dir)?))
     }
 
     /// Takes resources out of the state; nothing on the host changes.
@@ -311,6 +299,21 @@ impl Terraform {
         }
         Ok(changed)
     }
+}
+
+/// Terraform's state in `dir`; null when there is none.
+fn state(dir: &Path) -> Result<serde_json::Value, Error> {
+    let path = dir.join("terraform.tfstate");
+    match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(serde_json::Value::Null),
+        Err(_) => Err(Error::State { path }),
+        // Terraform takes a state of no bytes as "nothing is there", and a full disk leaves one like that.
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| Error::State { path }),
+    }
+}
+
+fn holds_anything(state: &serde_json::Value) -> bool {
+    state["resources"].as_array().is_some_and(|resources| !resources.is_empty())
 }
 
 /// Terraform's CLI configuration: providers from our mirror where we have one, for the rest its registry.
