@@ -51,6 +51,7 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
             code: "/usr/share/OVMF/OVMF_CODE_4M.fd".into(),
             nvram_template: "/usr/share/OVMF/OVMF_VARS_4M.fd".into(),
         }),
+        ssh_ports: BTreeMap::new(),
         lab_dir: PathBuf::from(&row.dir),
     };
     let mut files: Vec<(String, String)> = vec![("lab.yaml".into(), row.document.clone())];
