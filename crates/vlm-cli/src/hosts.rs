@@ -141,28 +141,22 @@ fn parse_target(text: &str) -> Result<Remote, String> {
 
 impl From<Error> for End {
     fn from(error: Error) -> End {
+        if let Some(link) = error.link() {
+            return of_link(link);
+        }
         match &error {
-            Error::Store(_) => End::Failed(chain(&error), String::new()),
-            Error::Link(link::Error::UnknownHostKey { fingerprint, .. }) => {
-                let hint =
-                    format!("compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}");
-                End::Refused(chain(&error), hint)
-            }
-            Error::Link(link::Error::WrongHostKey { .. }) => End::Refused(
-                chain(&error),
-                "if the host was installed anew, remove its old key, or the host here, first".into(),
-            ),
-            Error::Link(link::Error::NotLetIn { .. } | link::Error::Identity { .. }) => {
-                End::Failed(chain(&error), "`ssh` with the same user and key has to work without a question".into())
-            }
-            Error::Link(link::Error::NoLibvirt { .. }) => {
-                let hint = "install libvirt there and start it, and let this user use its socket (group libvirt)";
-                End::Failed(chain(&error), hint.into())
-            }
-            Error::Libvirt(_) | Error::Link(_) => End::Failed(chain(&error), String::new()),
             Error::Unknown(_) | Error::Taken(_) | Error::Name(_) | Error::IsLocal | Error::InUse { .. } => {
                 End::Refused(error.to_string(), String::new())
             }
+            _ => End::Failed(chain(&error), String::new()),
         }
+    }
+}
+
+fn of_link(error: &link::Error) -> End {
+    let (message, hint) = (chain(error), error.remedy());
+    match error {
+        link::Error::UnknownHostKey { .. } | link::Error::WrongHostKey { .. } => End::Refused(message, hint),
+        _ => End::Failed(message, hint),
     }
 }

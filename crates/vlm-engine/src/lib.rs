@@ -18,6 +18,7 @@ pub mod process;
 pub mod readiness;
 pub mod runs;
 pub mod settings;
+mod site;
 pub mod ssh;
 pub mod store;
 pub mod terraform;
@@ -121,7 +122,7 @@ struct Inner {
     settings: Settings,
     store: Store,
     events: broadcast::Sender<Event>,
-    connections: tokio::sync::Mutex<HashMap<String, libvirt::Connection>>,
+    hosts: Mutex<HashMap<String, Arc<hosts::Host>>>,
     active: Mutex<HashMap<RunId, CancellationToken>>,
 }
 
@@ -136,7 +137,7 @@ impl Engine {
         let path = dirs.data.join("vlm.sqlite3");
         let store = Store::open(&path).map_err(|source| OpenError::Store { path, source })?;
         let (events, _) = broadcast::channel(256);
-        let inner = Inner { dirs, settings, store, events, connections: Default::default(), active: Default::default() };
+        let inner = Inner { dirs, settings, store, events, hosts: Default::default(), active: Default::default() };
         Ok(Engine { inner: Arc::new(inner) })
     }
 
@@ -203,17 +204,8 @@ impl Engine {
         &self.inner.active
     }
 
-    /// The open connection to a host, made when it is first needed.
-    pub(crate) async fn connection(&self, host: &str) -> Result<libvirt::Connection, libvirt::Error> {
-        let mut connections = self.inner.connections.lock().await;
-        if let Some(connection) = connections.get(host)
-            && connection.is_alive().await
-        {
-            return Ok(connection.clone());
-        }
-        let connection = libvirt::Connection::open(&libvirt::Target::LocalSystem).await?;
-        connections.insert(host.to_owned(), connection.clone());
-        Ok(connection)
+    pub(crate) fn used_hosts(&self) -> &Mutex<HashMap<String, Arc<hosts::Host>>> {
+        &self.inner.hosts
     }
 
     pub(crate) fn tools_dir(&self) -> PathBuf {

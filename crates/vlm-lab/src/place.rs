@@ -34,7 +34,7 @@ pub struct Spans {
     pub second: (String, String),
 }
 
-/// Places all machines of `lab`: where the file says, else where they are `settled`, else with those whose networks they share,
+/// Places all machines of `lab`. Those that share networks go where the file says of any of them, else where any is `settled`,
 /// else where most memory is left. Without an offer that is the host `local`.
 ///
 /// Same input, same placement: groups go in the order of their size, then of the file.
@@ -46,11 +46,14 @@ pub fn place(lab: &Lab, settled: &Placement, offers: &[Offer]) -> Result<Placeme
     let mut placement = Placement::new();
     let mut open = Vec::new();
     for group in groups(lab, &machines) {
-        let bound = group.iter().filter_map(|machine| {
-            let host = named(machine).or_else(|| settled.get(&machine.name).cloned())?;
-            Some((machine.name.clone(), host))
-        });
-        let mut bound = bound.collect::<Vec<_>>().into_iter();
+        let bound = |host: &dyn Fn(&Machine) -> Option<String>| -> Vec<(String, String)> {
+            group.iter().filter_map(|machine| Some((machine.name.clone(), host(machine)?))).collect()
+        };
+        let mut named = bound(&named);
+        if named.is_empty() {
+            named = bound(&|machine| settled.get(&machine.name).cloned());
+        }
+        let mut bound = named.into_iter();
         let Some(first) = bound.next() else {
             open.push(group);
             continue;
