@@ -282,11 +282,7 @@ impl Runs<'_> {
             place.refuse_taken(&things(&planned.makes)).await?;
             work.push(planned);
         }
-        let changes = site.places.iter().zip(&work).flat_map(|(place, planned)| {
-            let host = place.host.name.as_str();
-            planned.changes.iter().map(move |change| (host, change))
-        });
-        let (starts, configures) = site.to_do(changes).await?;
+        let (starts, configures) = site.to_do(&work).await?;
         let mut warnings: Vec<String> = self
             .engine
             .labs()
@@ -313,7 +309,7 @@ impl Runs<'_> {
         let site = Site::open(self.engine, lab, &[]).await?;
         // The design may have grown since the deploy: what is not made yet cannot be started.
         let made = site.states().await?;
-        let (mut starts, configures) = site.to_do([]).await?;
+        let (mut starts, configures) = site.to_do(&[]).await?;
         starts.retain(|machine| made.contains_key(machine));
         let ports = !self.engine.ports().are_open(lab)?;
         Ok(PlannedRun { ports, ..site.simple(RunKind::Start, starts, configures, Vec::new()) })
@@ -527,7 +523,7 @@ async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationT
             journal.say(EventBody::step(format!("left alone, because this lab did not make it: {}", list(others))));
         }
     }
-    site.engine.store().forget_deployment(site.row.id)?;
+    site.engine.store().forget_deployment(site.row.id, &labs::hosts_of(&site.lab.machines()))?;
     if site.dir.exists() {
         let what = || format!("delete {}", site.dir.display());
         fs::remove_dir_all(&site.dir).map_err(|source| Error::Io { what: what(), source })?;
@@ -544,18 +540,6 @@ async fn stop(site: &Site, journal: &Journal, cancel: &CancellationToken, force:
         let domains = known.iter().filter(|known| known.resource_type == "libvirt_domain");
         names.extend(domains.filter_map(|known| Some(known.name.strip_prefix(&place.domain(""))?.to_owned())));
     }
-    // A machine that the design has no more is wherever a domain of its name is.
-    let place_of = async |name: &str| -> Result<&Place, Error> {
-        if let Some(machine) = site.machines.iter().find(|machine| machine.name == name) {
-            return Ok(site.place_of(machine));
-        }
-        for place in &site.places {
-            if place.states().await?.contains_key(name) {
-                return Ok(place);
-            }
-        }
-        Ok(&site.places[0])
-    };
     let depends_on =
         |name: &str, on: &String| site.machines.iter().any(|machine| machine.name == name && machine.depends_on.contains(on));
     let mut count = 0;
@@ -578,7 +562,7 @@ async fn stop(site: &Site, journal: &Journal, cancel: &CancellationToken, force:
         }
         for name in &active {
             let needed = active.iter().any(|other| depends_on(other, name));
-            let place = place_of(name).await?;
+            let place = site.place_of_domain(name).await?;
             let domain = place.domain(name);
             match asked.get(*name) {
                 // Machines that others need go last.

@@ -124,16 +124,13 @@ impl Labs<'_> {
             Some(row) => placed(&row, &lab),
             None => lab.machines(),
         };
-        let mut hosts: Vec<&str> = machines.iter().map(|machine| machine.host.as_str()).collect();
-        hosts.sort_unstable();
-        hosts.dedup();
         let revision = self.engine.store().save_lab(
             &LabToSave {
                 name: &lab.name,
                 document: text,
                 dir: &dir.to_string_lossy(),
                 machine_count: machines.len() as u32,
-                hosts: &hosts.join(","),
+                hosts: &hosts_of(&machines),
             },
             expected,
         )?;
@@ -228,10 +225,9 @@ impl Labs<'_> {
             let free_memory_mib = if hosts.len() > 1 { found.facts().await.map_err(of_host)?.free_memory_mib } else { 0 };
             offers.push(Offer { host: host.clone(), free_memory_mib });
         }
-        if hosts.is_empty() {
-            let mut known: Vec<&String> = row.placement.values().collect();
-            known.sort();
-            known.dedup();
+        // What an earlier plan thought of a lab that was not deployed then does not bind.
+        if hosts.is_empty() && row.state != LabState::Designed {
+            let known: BTreeSet<&String> = row.placement.values().collect();
             offers.extend(known.into_iter().map(|host| Offer { host: host.clone(), free_memory_mib: 0 }));
             settled = row.placement.iter().map(|(machine, host)| (machine.clone(), host.clone())).chain(settled).collect();
         }
@@ -275,6 +271,12 @@ pub(crate) fn placed(row: &LabRow, lab: &Lab) -> Vec<Machine> {
         }
     }
     machines
+}
+
+/// Names of the machines' hosts, separated by commas.
+pub(crate) fn hosts_of(machines: &[Machine]) -> String {
+    let hosts: BTreeSet<&str> = machines.iter().map(|machine| machine.host.as_str()).collect();
+    hosts.into_iter().collect::<Vec<_>>().join(",")
 }
 
 fn names_host(lab: &Lab, machine: &Machine) -> bool {

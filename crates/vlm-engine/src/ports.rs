@@ -135,6 +135,16 @@ impl Ports<'_> {
         Ok(doors)
     }
 
+    /// Makes sure that a machine's SSH server can be reached from this computer: after a restart of it nobody keeps the port.
+    pub async fn reach(&self, lab: &str, machine: &str) -> Result<(), Error> {
+        let (row, _) = self.engine.labs().read(lab).map_err(Box::new)?;
+        match self.engine.store().ssh_ports(row.id)?.get(machine) {
+            // One that is taken is kept by a keeper, or by a run at work.
+            Some(port) if is_free(*port) => self.open(lab).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the ways to SSH servers in this process, while a run needs them and no keeper holds them yet.
     pub(crate) async fn hold(&self, lab: &str) -> Result<Held, Error> {
         let mut work = JoinSet::new();

@@ -41,7 +41,7 @@ use crate::{
     runs::{EventBody, TaskOutcome},
     ssh::{self, Way},
     store::{LabRow, MachineRow},
-    terraform::{Known, Terraform, create_private_dir, write_private},
+    terraform::{Known, Planned, Terraform, create_private_dir, write_private},
 };
 
 /// How long a machine may take to be ready under KVM and under TCG, unless the settings say otherwise.
@@ -151,6 +151,19 @@ impl Site {
         self.places.iter().find(|place| place.host.name == machine.host).expect("each machine's host is a place")
     }
 
+    /// The place where the domain of a machine is, be it one that the design has no more.
+    pub(crate) async fn place_of_domain(&self, machine: &str) -> Result<&Place, Error> {
+        if let Some(machine) = self.machines.iter().find(|known| known.name == machine) {
+            return Ok(self.place_of(machine));
+        }
+        for place in &self.places {
+            if place.states().await?.contains_key(machine) {
+                return Ok(place);
+            }
+        }
+        Ok(&self.places[0])
+    }
+
     /// Whether it matters to say which host is meant.
     pub(crate) fn spans_hosts(&self) -> bool {
         self.places.len() > 1
@@ -256,20 +269,20 @@ impl Site {
         Ok(states)
     }
 
-    /// Machines that must be started, and machines that must be waited for and configured, once each place's changes are applied.
-    pub(crate) async fn to_do<'a>(
-        &self,
-        changes: impl IntoIterator<Item = (&'a str, &'a Change)>,
-    ) -> Result<(Vec<String>, Vec<String>), Error> {
+    /// Machines that must be started, and machines that must be waited for and configured, once `work` is applied: a plan for
+    /// each place, or none at all.
+    pub(crate) async fn to_do(&self, work: &[Planned]) -> Result<(Vec<String>, Vec<String>), Error> {
         let states = self.states().await?;
         let rows: BTreeMap<String, MachineRow> =
             self.engine.store().machines(self.row.id)?.into_iter().map(|row| (row.name.clone(), row)).collect();
-        let made: BTreeSet<(&str, &str)> = changes
-            .into_iter()
-            .filter(|(_, change)| matches!(change.kind, ChangeKind::Create | ChangeKind::Replace))
-            .filter(|(_, change)| matches!(change.resource(), "libvirt_domain.machine" | "libvirt_volume.system"))
-            .map(|(host, change)| (host, change.machine()))
-            .collect();
+        let mut made = BTreeSet::new();
+        for (place, planned) in self.places.iter().zip(work) {
+            let anew = planned.changes.iter().filter(|change| {
+                matches!(change.kind, ChangeKind::Create | ChangeKind::Replace)
+                    && matches!(change.resource(), "libvirt_domain.machine" | "libvirt_volume.system")
+            });
+            made.extend(anew.map(|change| (place.host.name.as_str(), change.machine())));
+        }
         let (mut starts, mut configures) = (Vec::new(), Vec::new());
         for machine in &self.machines {
             let on = states.get(&machine.name).is_some_and(|state| state.is_active());

@@ -1,6 +1,6 @@
 //! Runs: plans that are shown and then carried out, and what runs say while they work.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 use specta::Type;

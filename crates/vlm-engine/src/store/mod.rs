@@ -379,13 +379,13 @@ impl Store {
         })
     }
 
-    /// Forgets all that a deployment of a lab was: its machines, where they stood, and its ports.
-    pub fn forget_deployment(&self, lab_id: i64) -> Result<(), Error> {
+    /// Forgets all that a deployment of a lab was: its machines, where they stood, and its ports. `hosts` are those of the design.
+    pub fn forget_deployment(&self, lab_id: i64, hosts: &str) -> Result<(), Error> {
         self.with(|connection| {
             let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             tx.execute("DELETE FROM machines WHERE lab_id = ?1", [lab_id])?;
             tx.execute("DELETE FROM ssh_ports WHERE lab_id = ?1", [lab_id])?;
-            tx.execute("UPDATE labs SET placement = '{}' WHERE id = ?1", [lab_id])?;
+            tx.execute("UPDATE labs SET placement = '{}', hosts = ?2 WHERE id = ?1", params![lab_id, hosts])?;
             Ok(tx.commit()?)
         })
     }
