@@ -25,7 +25,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Mutex, Semaphore, mpsc, oneshot, watch},
-    time::{Instant, sleep_until, timeout, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use virt::{
@@ -319,6 +319,13 @@ impl Session {
     fn is_open(&self) -> bool {
         self.connect().is_alive().unwrap_or(false)
     }
+
+    /// Why it was lost. A call finds out a little earlier than the event does, which says more than `reason`.
+    async fn lost(&self, reason: &str) -> String {
+        let _ = timeout(END_SHOWS_WITHIN, self.end.come()).await;
+        self.end.mark(reason);
+        self.end.come().await.to_owned()
+    }
 }
 
 impl Drop for Session {
@@ -339,10 +346,15 @@ impl Pulse {
 }
 
 impl Connection {
+    /// One that the first call opens.
+    pub fn to(target: Target) -> Connection {
+        let shared = Shared { target, slot: Mutex::new(Slot::Closed), changes: watch::Sender::new(0) };
+        Connection { shared: Arc::new(shared) }
+    }
+
     /// Connects to `target`.
     pub async fn open(target: &Target) -> Result<Connection, Error> {
-        let shared = Shared { target: target.clone(), slot: Mutex::new(Slot::Closed), changes: watch::Sender::new(0) };
-        let connection = Connection { shared: Arc::new(shared) };
+        let connection = Connection::to(target.clone());
         connection.session().await?;
         Ok(connection)
     }
@@ -442,7 +454,6 @@ impl Connection {
                 let _permit = permit;
                 // Found dead only now: nothing was attempted, and another connection may be used for it.
                 if !at.is_open() {
-                    at.end.mark("its daemon, or the way to it, ended");
                     let _ = begun.send(Some(f));
                     return None;
                 }
@@ -451,7 +462,10 @@ impl Connection {
                 Some((result, at.is_open()))
             });
             match begins.await.expect("asking whether a connection is open does not panic") {
-                Some(again) => f = again,
+                Some(again) => {
+                    session.lost("it is closed").await;
+                    f = again;
+                }
                 None => break (session, done, beats),
             }
         };
@@ -460,19 +474,19 @@ impl Connection {
             tokio::select! {
                 done = &mut done => break done.expect("libvirt calls do not panic").expect("it has begun"),
                 Ok(()) = pulse.changed() => by = Instant::now() + limit,
+                // libvirt ends but one of several calls when a connection is lost by silence.
+                why = async { let why = session.end.come().await; sleep(END_SHOWS_WITHIN).await; why } => {
+                    return Err(Error::Lost { what, why: why.to_owned() });
+                }
                 () = sleep_until(by) => {
-                    session.end.mark(format!("it did not answer within {} s", limit.as_secs()));
+                    session.end.mark(format!("its daemon did not answer within {} s", limit.as_secs()));
                     self.shared.changes.send_modify(|count| *count += 1);
                     return Err(Error::Hangs { what, limit_s: limit.as_secs() });
                 }
             }
         };
         match result {
-            Err(Error::Call { what, reason }) if !is_open => {
-                let _ = timeout(END_SHOWS_WITHIN, session.end.come()).await;
-                session.end.mark(reason);
-                Err(Error::Lost { what, why: session.end.come().await.to_owned() })
-            }
+            Err(Error::Call { what, reason }) if !is_open => Err(Error::Lost { what, why: session.lost(&reason).await }),
             result => result,
         }
     }
