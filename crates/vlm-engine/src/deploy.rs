@@ -34,7 +34,7 @@ use crate::{
     lock, ports,
     readiness::{self, Login, NotReady, Seen, States, Watch},
     runs::{EventBody, ResourceState, RunEvent, RunId, RunKind, RunStatus, RunSummary},
-    site::{self, FollowedStates, Place, STATES_EVERY, Site},
+    site::{self, FollowedStates, Place, Site},
     ssh,
     store::{self, LabState, MachineRow},
     terraform::{
@@ -45,6 +45,8 @@ use crate::{
 
 /// How long a guest may take to obey the power button before it is forced off.
 const SHUT_DOWN_LIMIT: Duration = Duration::from_secs(90);
+/// How often a stop lists the lab's domains.
+const STATES_EVERY: Duration = Duration::from_millis(500);
 
 /// Why a run could not be planned, or failed.
 #[derive(Debug, thiserror::Error)]

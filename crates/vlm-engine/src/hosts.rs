@@ -1,12 +1,13 @@
 //! Hosts: computers that run libvirt. This one is named `local`; others are reached by SSH.
 
-use std::{collections::BTreeSet, fs, net::Ipv4Addr, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fs, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
 use ipnet::Ipv4Net;
 use serde::Serialize;
+use tokio::sync::broadcast;
 
 use crate::{
-    Engine, Resource,
+    Engine, Event, Resource,
     acceleration::{self, Accelerated},
     libvirt::{self, Connection, HostFacts, Target},
     ssh::{
@@ -16,6 +17,9 @@ use crate::{
     },
     store::{self, HostRow},
 };
+
+/// Changes of a host that come together are told of once.
+const ANNOUNCE_AT_MOST_EVERY: Duration = Duration::from_millis(100);
 
 /// The name of this computer as a host.
 pub const LOCAL: &str = "local";
@@ -108,11 +112,12 @@ pub(crate) struct Host {
     /// The way to it and to its guests.
     pub(crate) way: Way,
     connection: tokio::sync::Mutex<Option<Connection>>,
+    events: broadcast::Sender<Event>,
 }
 
 impl Host {
-    pub(crate) fn new(name: &str, way: Way) -> Host {
-        Host { name: name.to_owned(), way, connection: Default::default() }
+    fn new(name: &str, way: Way, engine: &Engine) -> Host {
+        Host { name: name.to_owned(), way, connection: Default::default(), events: engine.event_sender() }
     }
 
     /// Its libvirt for Terraform's provider, reachable as long as this process lives.
@@ -131,9 +136,28 @@ impl Host {
         {
             return Ok(connection.clone());
         }
-        *open = None;
-        let connection = Connection::open(&self.target().await?).await?;
-        Ok(open.insert(connection).clone())
+        // Where it is lost, this says what is wrong with the way there; the connection itself opens anew.
+        let target = self.target().await?;
+        match open.as_ref() {
+            Some(connection) => Ok(connection.clone()),
+            None => {
+                let connection = Connection::open(&target).await?;
+                self.announce_changes(&connection);
+                Ok(open.insert(connection).clone())
+            }
+        }
+    }
+
+    /// What happens to machines by whatever hand makes what windows show stale.
+    fn announce_changes(&self, connection: &Connection) {
+        let (mut changes, events) = (connection.changes(), self.events.clone());
+        tokio::spawn(async move {
+            // Ends with the connection.
+            while changes.changed().await.is_ok() {
+                let _ = events.send(Event::Stale(Resource::Labs)); // nobody may be listening
+                tokio::time::sleep(ANNOUNCE_AT_MOST_EVERY).await;
+            }
+        });
     }
 
     /// What it is and has.
@@ -217,7 +241,7 @@ impl Hosts<'_> {
             return Err(Error::Taken(name.to_owned()));
         }
         let (link, host_key) = Link::open(remote, trust).await?;
-        let host = Host::new(name, Way::Through(Kept::of(remote.clone(), link)));
+        let host = Host::new(name, Way::Through(Kept::of(remote.clone(), link)), self.engine);
         let status = host.status(self.engine).await?;
         let remote = Remote { host_key: Some(host_key), ..remote.clone() };
         if !self.engine.store().add_host(name, &remote)? {
@@ -257,7 +281,7 @@ impl Hosts<'_> {
         }
         let row = self.list()?.into_iter().find(|row| row.name == name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
         let way = row.remote.map_or(Way::Direct, |remote| Way::Through(Kept::new(remote)));
-        let host = Arc::new(Host::new(name, way));
+        let host = Arc::new(Host::new(name, way, self.engine));
         hosts.insert(name.to_owned(), host.clone());
         Ok(host)
     }

@@ -153,6 +153,10 @@ impl Engine {
         self.inner.events.subscribe()
     }
 
+    pub(crate) fn event_sender(&self) -> broadcast::Sender<Event> {
+        self.inner.events.clone()
+    }
+
     /// Hosts that run machines.
     pub fn hosts(&self) -> Hosts<'_> {
         Hosts { engine: self }

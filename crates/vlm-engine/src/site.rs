@@ -11,11 +11,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use tokio::{
-    sync::watch,
-    task::JoinSet,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use vlm_lab::{
     Lab, Machine,
@@ -48,10 +44,8 @@ use crate::{
 const READY_LIMIT_KVM: Duration = Duration::from_secs(5 * 60);
 /// An emulated guest on a busy computer takes minutes for what KVM does in seconds.
 const READY_LIMIT_TCG: Duration = Duration::from_secs(20 * 60);
-/// How often the host's domains are listed while a run waits for them.
-pub(crate) const STATES_EVERY: Duration = Duration::from_millis(500);
-/// How often the domains that Terraform makes are looked at: a guest needs seconds from power-on to its first program.
-const HOLD_BACK_EVERY: Duration = Duration::from_millis(100);
+/// How often a host's domains are listed when libvirt tells of no change: should an event have been lost.
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 
 /// A lab in the hands of one process: everything that the steps of a run share.
 pub(crate) struct Site {
@@ -475,10 +469,9 @@ impl Place {
         let connection = self.connection.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
-            let mut every = interval(HOLD_BACK_EVERY);
-            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut looks = connection.looks(LOOK_AT_LEAST_EVERY);
             while !made.is_empty() {
-                every.tick().await;
+                looks.next().await;
                 let Ok(domains) = connection.domains().await else { continue };
                 for domain in domains {
                     if domain.state == DomainState::Running && made.contains(&domain.name) && !old.contains(&domain.uuid) {
@@ -507,10 +500,9 @@ impl Place {
         let connection = self.connection.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
-            let mut every = interval(STATES_EVERY);
-            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut looks = connection.looks(LOOK_AT_LEAST_EVERY);
             loop {
-                every.tick().await;
+                looks.next().await;
                 // A daemon that does not answer now may answer the next time; what was seen last stays.
                 if let Ok(domains) = connection.domains().await {
                     let states = domains.into_iter().map(|domain| (domain.name, domain.state)).collect();
