@@ -10,7 +10,7 @@ mod stats;
 pub mod xml;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     fs::File,
     io::Read,
@@ -179,6 +179,8 @@ pub struct Domain {
 pub struct Network {
     /// Its name, unique on the host.
     pub name: String,
+    /// Its UUID.
+    pub uuid: String,
     /// Its bridge device, if it has one.
     pub bridge: Option<String>,
     /// Its IPv4 subnets.
@@ -529,7 +531,7 @@ impl Connection {
             connect
                 .list_all_networks(0)?
                 .iter()
-                .map(|network| Ok(xml::network(&network.xml_desc(0)?)))
+                .map(|network| Ok(Network { uuid: network.uuid_string()?, ..xml::network(&network.xml_desc(0)?) }))
                 .filter(|network: &Result<Network, virt::error::Error>| !matches!(network, Err(error) if is_gone(error)))
                 .collect()
         })
@@ -704,6 +706,13 @@ impl Connection {
             things.extend(volumes.into_iter().map(|name| Thing::Volume { pool: pool.clone(), name }));
         }
         Ok(things)
+    }
+
+    /// UUIDs of all domains and networks.
+    pub async fn uuids(&self) -> Result<BTreeMap<Thing, String>, Error> {
+        let domains = self.domains().await?.into_iter().map(|domain| (Thing::Domain { name: domain.name }, domain.uuid));
+        let networks = self.networks().await?.into_iter().map(|network| (Thing::Network { name: network.name }, network.uuid));
+        Ok(domains.chain(networks).collect())
     }
 
     /// Removes a thing: a domain with its saved memory, its snapshots' records and its UEFI variables, but not its disks.
