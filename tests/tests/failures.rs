@@ -140,12 +140,12 @@ fn a_file_that_is_no_image_is_refused() {
 
 /// What is on the host already, what the lab wants, and how it is refused.
 const TAKEN: &[(&str, &[&str], &str, &str)] = &[
-    ("dom", &["virsh", "define", "domain.xml"], "10.72.3.0/24", "the host already has a domain `dom.m` that is not this lab's"),
+    ("dom", &["virsh", "define", "domain.xml"], "10.72.3.0/24", "this computer already has a domain `dom.m` that is not this lab's"),
     (
         "net",
         &["virsh", "net-define", "network.xml"],
         "10.72.4.0/24",
-        "the host already has a network `net.lan` that is not this lab's",
+        "this computer already has a network `net.lan` that is not this lab's",
     ),
     ("same", &["true"], "10.72.200.0/24", "network `lan` (10.72.200.0/24) overlaps with the host's network `net.lan`"),
     ("around", &["true"], "10.72.0.0/16", "network `lan` (10.72.0.0/16) overlaps with the host's network `net.lan`"),

@@ -441,6 +441,14 @@ impl Place {
         format!("{}.{machine}", self.lab)
     }
 
+    /// The host, in sentences.
+    fn whose(&self) -> String {
+        match self.host.way {
+            Way::Direct => "this computer".to_owned(),
+            Way::Through(_) => format!("host `{}`", self.host.name),
+        }
+    }
+
     /// A journalled step that concerns this host.
     pub(crate) fn step(&self, what: &str) -> String {
         format!("{what}/{}", self.host.name)
@@ -529,10 +537,7 @@ impl Place {
             let on_it = |machine: &&Machine| machine.nics.iter().any(|nic| nic.network == network);
             machines.iter().filter(on_it).any(|machine| machine.host == self.host.name)
         };
-        let whose = match self.host.way {
-            Way::Direct => "this computer".to_owned(),
-            Way::Through(_) => format!("host `{}`", self.host.name),
-        };
+        let whose = self.whose();
         let networks = self.connection.networks().await?;
         let bridges: BTreeSet<&str> = networks
             .iter()
@@ -648,7 +653,7 @@ impl Place {
         match self.on_host(makes).await?.iter().find(|thing| makes.contains(thing) && !ours.contains(thing)) {
             None => Ok(()),
             Some(thing) => Err(Error::Refused {
-                message: format!("host `{}` already has a {thing} that is not this lab's", self.host.name),
+                message: format!("{} already has a {thing} that is not this lab's", self.whose()),
                 remedy: "rename it in the lab file or rename the lab, or remove it from the host".into(),
             }),
         }
