@@ -1,14 +1,16 @@
 //! `vlm host …`
 
-use std::{env, io::IsTerminal, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 use vlm_engine::{
     Engine, chain,
     hosts::{Error, HostStatus},
-    ssh::link::{self, Remote, Trust},
+    ssh::{
+        Target,
+        link::{self, Remote, Trust},
+    },
 };
 
 use crate::{End, block_on, print_json, print_line, runs};
@@ -18,14 +20,13 @@ use crate::{End, block_on, print_json, print_line, runs};
 pub enum Command {
     /// Add a computer that is reached by SSH; it needs sshd and libvirt, and nothing else
     #[command(
-        after_help = "Examples:\n  vlm host add lab1 root@lab1.example.org\n  vlm host add lab1 ada@10.0.0.7:2222 --identity ~/.ssh/lab --host-key SHA256:…\n\nA host key that is not in your known_hosts is shown and asked about; without a terminal, --host-key has to name it."
+        after_help = "Examples:\n  vlm host add lab1 root@lab1.example.org\n  vlm host add lab1 ada@10.0.0.7:2222 --identity ~/.ssh/lab --host-key SHA256:…\n\nADDRESS may be a Host of your ~/.ssh/config, which also says what is left out (User, Port, IdentityFile, ProxyJump …).\nA host key that is not in your known_hosts is shown and asked about; without a terminal, --host-key has to name it."
     )]
     Add {
         /// Its name in lab files
         name: String,
-        /// [USER@]ADDRESS[:PORT]; your own user name and port 22 unless said otherwise
-        #[arg(value_parser = parse_target)]
-        target: Remote,
+        /// [USER@]ADDRESS[:PORT]; your own user name and port 22 unless your ssh configuration says otherwise
+        target: Target,
         /// The private key to log in with; your agent's keys and usual files unless said otherwise
         #[arg(long, value_name = "FILE")]
         identity: Option<PathBuf>,
@@ -58,7 +59,9 @@ pub enum Command {
 pub fn run(engine: &Engine, command: Command) -> Result<(), End> {
     match command {
         Command::Add { name, target, identity, host_key } => {
-            block_on(add(engine, &name, Remote { identity, ..target }, host_key.as_deref()))
+            // It is to be found from everywhere.
+            let identity = identity.map(|path| std::path::absolute(&path).unwrap_or(path));
+            block_on(add(engine, &name, &Target { identity, ..target }, host_key.as_deref()))
         }
         Command::List { json } => {
             let hosts = engine.hosts().list().map_err(Error::from)?;
@@ -86,21 +89,9 @@ pub fn run(engine: &Engine, command: Command) -> Result<(), End> {
     }
 }
 
-async fn add(engine: &Engine, name: &str, remote: Remote, host_key: Option<&str>) -> Result<(), End> {
+async fn add(engine: &Engine, name: &str, target: &Target, host_key: Option<&str>) -> Result<(), End> {
     let trust = host_key.map_or(Trust::Known, Trust::Fingerprint);
-    let added = match engine.hosts().add(name, &remote, trust).await {
-        Err(Error::Link(link::Error::UnknownHostKey { fingerprint, other_types, .. })) if std::io::stdin().is_terminal() => {
-            if !other_types.is_empty() {
-                print_line(&format!("warning: your known_hosts has other keys of this host: {}", other_types.join(", ")))?;
-            }
-            let question = format!("{remote} shows the host key {fingerprint}. Is it the right one?");
-            // Nothing is under way that Ctrl+C would have to wait for: it ends us.
-            runs::ask(&question, &CancellationToken::new()).await?;
-            engine.hosts().add(name, &remote, Trust::Fingerprint(&fingerprint)).await
-        }
-        added => added,
-    };
-    let status = added?;
+    let (remote, status) = engine.hosts().add(name, target, trust).await?;
     print_line(&format!("added host `{name}`: {remote}"))?;
     show(&status)
 }
@@ -114,55 +105,51 @@ fn show(status: &HostStatus) -> Result<(), End> {
     print_line(&format!("  guests run on {}: {}", runs::accelerator(status.kvm), status.why))
 }
 
-/// `[USER@]ADDRESS[:PORT]`, an IPv6 address in brackets.
-fn parse_target(text: &str) -> Result<Remote, String> {
-    let form = || format!("`{text}` is no [USER@]ADDRESS[:PORT], such as root@lab1.example.org or ada@[fd00::7]:2222");
-    let (user, place) = match text.rsplit_once('@') {
-        Some((user, place)) => (user.to_owned(), place),
-        None => (env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| "root".into()), text),
-    };
-    let (address, port) = match place.strip_prefix('[') {
-        Some(rest) => {
-            let (address, rest) = rest.split_once(']').ok_or_else(form)?;
-            (address, rest.strip_prefix(':').or_else(|| rest.is_empty().then_some("22")).ok_or_else(form)?)
-        }
-        None => place.split_once(':').unwrap_or((place, "22")),
-    };
-    let plain = |text: &str, more: &str| {
-        !text.is_empty() && !text.starts_with('-') && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
-    };
-    // What other programs would take for an option, a path or a part of a URI is no name.
-    if !plain(&user, "._-") || !plain(address, if place.starts_with('[') { ":.%" } else { ".-_" }) {
-        return Err(form());
-    }
-    let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(form)?;
-    Ok(Remote { address: address.to_owned(), port, user, identity: None, host_key: None })
-}
-
 impl From<Error> for End {
     fn from(error: Error) -> End {
         match &error {
-            Error::Store(_) => End::Failed(chain(&error), String::new()),
-            Error::Link(link::Error::UnknownHostKey { fingerprint, .. }) => {
-                let hint =
-                    format!("compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}");
-                End::Refused(chain(&error), hint)
+            Error::Link(link) => {
+                let (refused, hint) = advice(link, false);
+                if refused { End::Refused(chain(&error), hint) } else { End::Failed(chain(&error), hint) }
             }
-            Error::Link(link::Error::WrongHostKey { .. }) => End::Refused(
-                chain(&error),
-                "if the host was installed anew, remove its old key, or the host here, first".into(),
-            ),
-            Error::Link(link::Error::NotLetIn { .. } | link::Error::Identity { .. }) => {
-                End::Failed(chain(&error), "`ssh` with the same user and key has to work without a question".into())
-            }
-            Error::Link(link::Error::NoLibvirt { .. }) => {
-                let hint = "install libvirt there and start it, and let this user use its socket (group libvirt)";
-                End::Failed(chain(&error), hint.into())
-            }
-            Error::Libvirt(_) | Error::Link(_) => End::Failed(chain(&error), String::new()),
+            Error::Store(_) | Error::Libvirt(_) => End::Failed(chain(&error), String::new()),
             Error::Unknown(_) | Error::Taken(_) | Error::Name(_) | Error::IsLocal | Error::InUse { .. } => {
                 End::Refused(error.to_string(), String::new())
             }
+        }
+    }
+}
+
+/// Whether nothing was touched over there, and what to do; `on_the_way` to the host that was meant.
+fn advice(error: &link::Error, on_the_way: bool) -> (bool, String) {
+    use link::Error;
+    match error {
+        Error::Through { source, .. } => advice(source, true),
+        Error::UnknownHostKey { .. } if on_the_way => {
+            (true, "say vlm host add at a terminal, where you are asked, or `ssh` there once, so that your known_hosts has its key".into())
+        }
+        Error::UnknownHostKey { fingerprint, .. } => {
+            (true, format!("compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}"))
+        }
+        Error::WrongHostKey { .. } => {
+            (true, "if the host was installed anew, remove its old key, or the host here, first".into())
+        }
+        Error::Config(_) | Error::JumpName { .. } | Error::Circle { .. } => (true, String::new()),
+        Error::NotLetIn { takes, .. } if takes.iter().any(|method| method == "password" || method == "keyboard-interactive") => {
+            (false, "at a terminal you are asked for a password; otherwise your key has to be in its ~/.ssh/authorized_keys".into())
+        }
+        Error::NotLetIn { .. } => (false, "your public key has to be in the ~/.ssh/authorized_keys of that user over there".into()),
+        Error::Ended { .. } => {
+            let hint = "--identity FILE offers one key alone, and so does IdentitiesOnly with IdentityFile in ~/.ssh/config";
+            (false, hint.into())
+        }
+        Error::NoLibvirt { .. } => {
+            let hint = "install libvirt there and start it, let this user use its socket (group libvirt), and let its sshd forward \
+                        it (AllowStreamLocalForwarding)";
+            (false, hint.into())
+        }
+        Error::Unreachable { .. } | Error::NotSsh { .. } | Error::Protocol { .. } | Error::Identity { .. } | Error::Socket { .. } => {
+            (false, String::new())
         }
     }
 }

@@ -9,7 +9,11 @@ use crate::{
     Engine, Resource,
     acceleration::{self, Accelerated},
     libvirt::{self, Connection, HostFacts, Target},
-    ssh::link::{self, Forward, Link, Remote, Trust},
+    ssh::{
+        Target as SshTarget,
+        ask::Asker,
+        link::{self, Forward, Link, Remote, Trust},
+    },
     store::{self, HostRow},
 };
 
@@ -93,8 +97,8 @@ struct Connected {
 
 impl Connected {
     /// Connects; also returns the host's key.
-    async fn open(remote: &Remote, trust: Trust<'_>) -> Result<(Connected, String), Error> {
-        let (link, host_key) = Link::open(remote, trust).await?;
+    async fn open(remote: &Remote, trust: Trust<'_>, asker: &Asker) -> Result<(Connected, String), Error> {
+        let (link, host_key) = Link::open(remote, trust, asker).await?;
         let forward = link.forward_libvirt().await?;
         let connection = Connection::open(&Target::Socket(forward.path().to_owned())).await?;
         Ok((Connected { connection, _forward: forward, _link: link }, host_key))
@@ -124,8 +128,9 @@ impl Hosts<'_> {
         self.engine.store().hosts()
     }
 
-    /// Adds a host that is reached by SSH: connects, looks at its libvirt, and pins the key that it has shown and `trust` accepts.
-    pub async fn add(&self, name: &str, remote: &Remote, trust: Trust<'_>) -> Result<HostStatus, Error> {
+    /// Adds a host that is reached by SSH: connects, looks at its libvirt, and pins the key that it has shown and that `trust`, the
+    /// user's known_hosts or a person accepts.
+    pub async fn add(&self, name: &str, target: &SshTarget, trust: Trust<'_>) -> Result<(Remote, HostStatus), Error> {
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || name.len() > 63 || !name.chars().all(valid) || name.starts_with('-') || name.ends_with('-') {
             return Err(Error::Name(name.to_owned()));
@@ -133,14 +138,15 @@ impl Hosts<'_> {
         if self.names()?.contains(name) {
             return Err(Error::Taken(name.to_owned()));
         }
-        let (connected, host_key) = Connected::open(remote, trust).await?;
+        let remote = target.remote()?;
+        let (connected, host_key) = Connected::open(&remote, trust, self.engine.asker()).await?;
         let status = connected.status(name).await?;
-        let remote = Remote { host_key: Some(host_key), ..remote.clone() };
+        let remote = Remote { host_key: Some(host_key), ..remote };
         if !self.engine.store().add_host(name, &remote)? {
             return Err(Error::Taken(name.to_owned()));
         }
         self.engine.stale(Resource::Hosts);
-        Ok(status)
+        Ok((remote, status))
     }
 
     /// Forgets a host that no lab names.
@@ -163,7 +169,7 @@ impl Hosts<'_> {
     pub async fn check(&self, name: &str) -> Result<HostStatus, Error> {
         let host = self.list()?.into_iter().find(|host| host.name == name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
         if let Some(remote) = &host.remote {
-            return Connected::open(remote, Trust::Known).await?.0.status(name).await;
+            return Connected::open(remote, Trust::Known, self.engine.asker()).await?.0.status(name).await;
         }
         let facts = self.facts(name).await?;
         let accelerated = self.accelerated(&facts).await;

@@ -1,7 +1,14 @@
 //! SSH to guests: keys that we make, and a connection that accepts the pinned host key and no other.
 
+pub mod ask;
+pub mod config;
 pub mod known_hosts;
 pub mod link;
+mod login;
+mod trust;
+mod way;
+
+pub use way::Target;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
