@@ -270,4 +270,61 @@ mod tests {
         check(format!("lab1 {stranger}\nlab1 {ours}\n"), Verdict::Known);
         check("lab1 ssh-ed25519 no-base64\nlab1\n".to_owned(), Verdict::Unknown);
     }
+
+    /// Made by `ssh-keygen -s`, for the host key in host.pub, from the first day of 2026 to the last.
+    macro_rules! fixture {
+        ($name:literal) => {
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ssh/", $name))
+        };
+    }
+
+    #[test]
+    fn authorities_are_for_the_names_of_their_lines() {
+        let ca = fixture!("ca.pub");
+        let text = format!("@cert-authority *.example {ca}lab1 {ca}@cert-authority [lab1]:2222 {ca}");
+        let count = |host: &str, port| authorities(&text, &Name::new(host, port)).len();
+        assert_eq!([count("a.example", 22), count("lab1", 22), count("lab1", 2222), count("lab2", 22)], [1, 0, 1, 0]);
+        let types = algorithms(&text, &Name::new("lab1", 22));
+        assert_eq!(types, [Algorithm::Ed25519]);
+        assert_eq!(algorithms(&text, &Name::new("a.example", 22)), []);
+    }
+
+    #[test]
+    fn a_certificate_makes_a_key_the_hosts() {
+        let key = |text: &str| PublicKey::from_openssh(text).unwrap();
+        let (ca, rsa) = (key(fixture!("ca.pub")), key(fixture!("rsaca.pub")));
+        let at = |date: &str| date.parse::<jiff::Timestamp>().unwrap().as_second() as u64;
+        let check = |text: &str, authority: &PublicKey, host: &str, date: &str| {
+            let certificate = Certificate::from_openssh(text).unwrap();
+            assert_eq!(certificate.public_key(), key(fixture!("host.pub")).key_data());
+            check_certificate(&certificate, authority, &Name::new(host, 2222), at(date)).err().unwrap_or_default()
+        };
+        let may = "2026-05-01T00:00:00Z";
+        let good = fixture!("host-cert.pub");
+        for host in ["lab1", "LAB1", "lab1.example.org"] {
+            assert_eq!(check(good, &ca, host, may), "", "{host}");
+        }
+        assert_eq!(check(fixture!("any-host-cert.pub"), &ca, "anything", may), "");
+        assert_eq!(check(fixture!("rsa-cert.pub"), &rsa, "lab1", may), "");
+        assert_eq!(check(good, &ca, "lab2", may), "it is for lab1, lab1.example.org, not for lab2");
+        assert_eq!(check(good, &ca, "lab1", "2026-12-31T23:59:59Z"), "");
+        assert_eq!(check(good, &ca, "lab1", "2027-01-01T00:00:00Z"), "it has expired at 2027-01-01T00:00:00Z");
+        assert_eq!(
+            check(good, &ca, "lab1", "2025-12-31T23:59:59Z"),
+            "it counts from 2026-01-01T00:00:00Z on; is the clock right?"
+        );
+        assert_eq!(check(fixture!("user-cert.pub"), &ca, "lab1", may), "it is a user's, not a host's");
+        assert_eq!(
+            check(fixture!("critical-cert.pub"), &ca, "lab1", may),
+            "it demands `force-command`, which vlm does not know"
+        );
+        assert_eq!(check(fixture!("sha1-cert.pub"), &rsa, "lab1", may), "it is signed with SHA-1");
+        // Signed by somebody else, or changed after it was signed.
+        assert_eq!(check(good, &rsa, "lab1", may), "its signature is wrong");
+        let mut bytes = Certificate::from_openssh(good).unwrap().to_bytes().unwrap();
+        let place = bytes.windows(4).position(|window| window == b"lab1").unwrap();
+        bytes[place + 3] = b'9';
+        let forged = Certificate::from_bytes(&bytes).unwrap();
+        assert_eq!(check(&forged.to_openssh().unwrap(), &ca, "lab9", may), "its signature is wrong");
+    }
 }

@@ -157,3 +157,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -247,3 +247,118 @@ impl client::Handler for Checker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> PublicKey {
+        PublicKey::from_openssh(&crate::ssh::generate_key().unwrap().public).unwrap()
+    }
+
+    fn expected(pin: Option<Pin>, text: &str, fingerprint: Option<String>) -> Expected {
+        let file = KnownFile { label: "known_hosts".into(), text: text.into() };
+        Expected { name: Name::new("lab1", 22), pin, files: vec![file], fingerprint }
+    }
+
+    fn wrong(why: impl Into<String>) -> Result<Pin, Refusal> {
+        Err(Refusal::Wrong(why.into()))
+    }
+
+    #[test]
+    fn pins_are_written_and_read() {
+        let one = key();
+        for pin in [Pin::Key(one.clone()), Pin::Authority(one.clone())] {
+            assert_eq!(Pin::read(&pin.line()).unwrap().line(), pin.line());
+        }
+        assert_eq!(Pin::Authority(one.clone()).line(), format!("@cert-authority {}", Pin::Key(one).line()));
+        assert!(Pin::read("").is_err());
+    }
+
+    #[test]
+    fn plain_keys() {
+        let (ours, other) = (key(), key());
+        let line = |key: &PublicKey| Pin::Key(key.clone()).line();
+        let judge = |pin: Option<&PublicKey>, text: &str, fingerprint: Option<&PublicKey>| {
+            let expected = expected(pin.cloned().map(Pin::Key), text, fingerprint.map(fingerprint_of));
+            expected.judge(&ours.clone().into(), 0).map(|pin| assert_eq!(pin.line(), line(&ours)))
+        };
+        let known = format!("lab1 {}\n", line(&ours));
+        let changed = format!("lab1 {}\n", line(&other));
+        let revoked = format!("@revoked * {}\n", line(&ours));
+        let wrong = |why: &str| Err(Refusal::Wrong(why.to_owned()));
+        assert_eq!(judge(None, "", None), Err(Refusal::Unknown(Vec::new())));
+        assert_eq!(judge(None, &known, None), Ok(()));
+        assert_eq!(judge(None, &changed, None), wrong("and known_hosts:1 has another for it"));
+        assert_eq!(judge(None, &revoked, None), wrong("which known_hosts:1 revokes"));
+        // A fingerprint that was named is for the key that is shown, known or not, and overrules nothing.
+        assert_eq!(judge(None, "", Some(&ours)), Ok(()));
+        assert_eq!(judge(None, &known, Some(&ours)), Ok(()));
+        assert_eq!(judge(None, &changed, Some(&ours)), wrong("and known_hosts:1 has another for it"));
+        assert_eq!(judge(None, &revoked, Some(&ours)), wrong("which known_hosts:1 revokes"));
+        for text in ["", &known] {
+            assert_eq!(judge(None, text, Some(&other)), wrong(&format!("not {}", fingerprint_of(&other))));
+        }
+        // What was accepted counts more than files, unless they revoke it.
+        assert_eq!(judge(Some(&ours), &changed, None), Ok(()));
+        assert_eq!(judge(Some(&other), &known, None), wrong("which is not the one that was accepted"));
+        assert_eq!(judge(Some(&ours), &revoked, None), wrong("which known_hosts:1 revokes"));
+    }
+
+    #[test]
+    fn certificates() {
+        let may = 1_777_600_000; // 2026-05-01
+        let read = |text: &str| PublicKey::from_openssh(text).unwrap();
+        let certificate = include_str!("../../fixtures/ssh/host-cert.pub");
+        let ca = include_str!("../../fixtures/ssh/ca.pub");
+        let (host, other) = (read(include_str!("../../fixtures/ssh/host.pub")), key());
+        let shown = || PublicKeyOrCertificate::from(Certificate::from_openssh(certificate).unwrap());
+        let line = |pin: Result<Pin, Refusal>| pin.map(|pin| pin.line());
+        let by_ca = || Ok(Pin::Authority(read(ca)).line());
+        let by_key = || Ok(Pin::Key(host.clone()).line());
+        let judge = |pin: Option<Pin>, text: &str| expected(pin, text, None).judge(&shown(), may);
+        let trusts = format!("@cert-authority * {ca}");
+        assert_eq!(line(judge(None, &trusts)), by_ca());
+        // The certificate of an authority that nobody knows proves nothing; its key may be known all the same.
+        assert_eq!(judge(None, ""), Err(Refusal::Unknown(Vec::new())));
+        assert_eq!(line(judge(None, &format!("lab1 {}\n", host.to_openssh().unwrap()))), by_key());
+        // It replaces no check of its own.
+        let late = expected(None, &trusts, None).judge(&shown(), may + 400 * 86_400);
+        assert_eq!(late, wrong("with a certificate that does not count: it has expired at 2027-01-01T00:00:00Z"));
+        assert_eq!(judge(None, &format!("{trusts}@revoked * {ca}")), wrong("which known_hosts:2 revokes"));
+        assert_eq!(
+            judge(None, &format!("{trusts}@revoked * {}\n", host.to_openssh().unwrap())),
+            wrong("which known_hosts:2 revokes")
+        );
+        // Pinned: the authority's word counts without its line, and a bare key does not.
+        let pinned = || Some(Pin::Authority(read(ca)));
+        assert_eq!(line(judge(pinned(), "")), by_ca());
+        assert_eq!(judge(pinned(), &format!("@revoked * {ca}")), wrong("which known_hosts:1 revokes"));
+        let why = format!("without a certificate of {}, by which it was accepted", fingerprint_of(&read(ca)));
+        assert_eq!(expected(pinned(), "", None).judge(&host.clone().into(), may), wrong(why.clone()));
+        let another = Some(Pin::Authority(other.clone()));
+        assert_eq!(judge(another, &trusts), wrong(why.replace(&fingerprint_of(&read(ca)), &fingerprint_of(&other))));
+        // A key that was accepted, or is named, is the key inside the certificate.
+        assert_eq!(line(judge(Some(Pin::Key(host.clone())), &trusts)), by_key());
+        assert_eq!(judge(Some(Pin::Key(other)), &trusts), wrong("which is not the one that was accepted"));
+        assert_eq!(line(expected(None, &trusts, Some(fingerprint_of(&host))).judge(&shown(), may)), by_key());
+    }
+
+    #[test]
+    fn a_host_is_to_show_the_key_that_we_know() {
+        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg=";
+        let first = |pin: Option<Pin>, text: &str| expected(pin, text, None).preferred().key[0].to_string();
+        assert_eq!(first(None, ""), "ssh-ed25519");
+        assert_eq!(first(None, &format!("lab1 {ecdsa}\n")), "ecdsa-sha2-nistp256");
+        assert_eq!(first(None, &format!("lab2 {ecdsa}\n")), "ssh-ed25519");
+        let rsa = include_str!("../../fixtures/ssh/rsaca.pub");
+        assert_eq!(first(None, &format!("lab1 {rsa}")), "rsa-sha2-512");
+        let pinned = expected(Some(Pin::read(rsa).unwrap()), "", None).preferred();
+        assert_eq!(pinned.key.len(), 2, "both hashes of RSA, and nothing else");
+        // Certificates only from hosts that we have an authority for.
+        let offers = |pin: Option<Pin>, text: &str| !expected(pin, text, None).preferred().host_key_certificates.is_empty();
+        let ca = include_str!("../../fixtures/ssh/ca.pub");
+        assert!(offers(None, &format!("@cert-authority lab? {ca}")) && offers(Some(Pin::Authority(key())), ""));
+        assert!(!offers(None, &format!("@cert-authority lab2 {ca}")) && !offers(Some(Pin::Key(key())), &format!("@cert-authority * {ca}")));
+    }
+}

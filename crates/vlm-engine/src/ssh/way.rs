@@ -190,7 +190,7 @@ impl Guide<'_> {
         if let Some((near, further)) = jumps.unwrap_or(&resolved.jumps).split_last() {
             let plain = near.strip_prefix("ssh://").unwrap_or(near);
             let jump: Target = plain.parse().map_err(|_| Error::JumpName { remote: label.clone(), jump: near.clone() })?;
-            // A `ProxyJump` for all hosts is meant for all but the one that it names, as in OpenSSH.
+            // A `ProxyJump` for all hosts is meant for all but the one that it names; OpenSSH calls that a loop.
             let asked = Asked { address: &jump.address, user: None, port: jump.port };
             let itself = self.config.resolve(asked, self.here).is_ok_and(|jump| jump.host_name == resolved.host_name && jump.port == resolved.port);
             if !itself {
