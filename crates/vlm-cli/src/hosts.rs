@@ -125,9 +125,11 @@ fn advice(error: &link::Error, on_the_way: bool) -> (bool, String) {
     use link::Error;
     match error {
         Error::Through { source, .. } => advice(source, true),
-        Error::UnknownHostKey { .. } if on_the_way => {
-            (true, "say vlm host add at a terminal, where you are asked, or `ssh` there once, so that your known_hosts has its key".into())
-        }
+        Error::UnknownHostKey { .. } if on_the_way => (
+            true,
+            "say vlm host add at a terminal, where you are asked, or `ssh` there once, so that your known_hosts has its key"
+                .into(),
+        ),
         Error::UnknownHostKey { fingerprint, .. } => {
             (true, format!("compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}"))
         }
@@ -135,10 +137,17 @@ fn advice(error: &link::Error, on_the_way: bool) -> (bool, String) {
             (true, "if the host was installed anew, remove its old key, or the host here, first".into())
         }
         Error::Config(_) | Error::JumpName { .. } | Error::Circle { .. } => (true, String::new()),
-        Error::NotLetIn { takes, .. } if takes.iter().any(|method| method == "password" || method == "keyboard-interactive") => {
-            (false, "at a terminal you are asked for a password; otherwise your key has to be in its ~/.ssh/authorized_keys".into())
+        Error::NotLetIn { takes, .. }
+            if takes.iter().any(|method| method == "password" || method == "keyboard-interactive") =>
+        {
+            (
+                false,
+                "at a terminal you are asked for a password; otherwise your key has to be in its ~/.ssh/authorized_keys".into(),
+            )
         }
-        Error::NotLetIn { .. } => (false, "your public key has to be in the ~/.ssh/authorized_keys of that user over there".into()),
+        Error::NotLetIn { .. } => {
+            (false, "your public key has to be in the ~/.ssh/authorized_keys of that user over there".into())
+        }
         Error::Ended { .. } => {
             let hint = "--identity FILE offers one key alone, and so does IdentitiesOnly with IdentityFile in ~/.ssh/config";
             (false, hint.into())
@@ -148,8 +157,10 @@ fn advice(error: &link::Error, on_the_way: bool) -> (bool, String) {
                         it (AllowStreamLocalForwarding)";
             (false, hint.into())
         }
-        Error::Unreachable { .. } | Error::NotSsh { .. } | Error::Protocol { .. } | Error::Identity { .. } | Error::Socket { .. } => {
-            (false, String::new())
-        }
+        Error::Unreachable { .. }
+        | Error::NotSsh { .. }
+        | Error::Protocol { .. }
+        | Error::Identity { .. }
+        | Error::Socket { .. } => (false, String::new()),
     }
 }

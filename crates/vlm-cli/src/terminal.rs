@@ -84,7 +84,9 @@ fn ask(question: &Question, stopped: &AtomicBool) -> Option<Vec<Secret>> {
         Question::Passphrase { path, again } => {
             Some(vec![line(&format!("{}passphrase of {}: ", wrong(again), path.display()), false, stopped)?])
         }
-        Question::Password { host, again } => Some(vec![line(&format!("{}password of {host}: ", wrong(again)), false, stopped)?]),
+        Question::Password { host, again } => {
+            Some(vec![line(&format!("{}password of {host}: ", wrong(again)), false, stopped)?])
+        }
         Question::Interactive { host, name, instruction, prompts } => {
             for text in [name, instruction].into_iter().filter(|text| !text.trim().is_empty()) {
                 eprintln!("{host} says: {}", text.trim());
@@ -96,9 +98,10 @@ fn ask(question: &Question, stopped: &AtomicBool) -> Option<Vec<Secret>> {
 
 /// Asks for a line.
 fn line(text: &str, echo: bool, stopped: &AtomicBool) -> Option<Secret> {
+    // Before the question is seen: nothing that is typed at it may be seen, or be lost.
+    let quiet = Quiet::new(echo)?;
     eprint!("{text}");
     let _ = stderr().flush();
-    let quiet = Quiet::new(echo)?;
     let line = read_line(stopped);
     drop(quiet);
     if !echo || line.is_none() {

@@ -48,8 +48,8 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// A file that others than its user may write.
-    #[error("{} may be written by others, so it is not read; `chmod 600` it", path.display())]
+    /// A file of the user's that somebody else may have written.
+    #[error("{} is another user's, or may be written by others; make it yours and `chmod 600` it", path.display())]
     Writable {
         /// The file.
         path: PathBuf,
@@ -150,7 +150,7 @@ impl Config {
         let mut config = Config::default();
         for (dir, name) in [(home.join(".ssh"), "config"), ("/etc/ssh".into(), "ssh_config")] {
             let path = dir.join(name);
-            if let Some(text) = read(&path)? {
+            if let Some(text) = read(&path, home)? {
                 config.add(&path, &text, &|pattern| included(pattern, &dir, home))?;
             }
         }
@@ -173,8 +173,8 @@ impl Config {
     }
 }
 
-/// A file that only we may write; none if it is not there.
-fn read(path: &Path) -> Result<Option<String>, Error> {
+/// A file's text; none if it is not there. What lies in the user's home is the user's, and nobody else may write it.
+fn read(path: &Path, home: &Path) -> Result<Option<String>, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
     let about = match fs::metadata(path) {
         Ok(about) => about,
@@ -182,7 +182,7 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
         Err(error) => return Err(failed(error)),
     };
     let ours = [0, rustix::process::getuid().as_raw()].contains(&about.uid());
-    if !ours || about.mode() & 0o022 != 0 {
+    if path.starts_with(home) && (!ours || about.mode() & 0o022 != 0) {
         return Err(Error::Writable { path: path.to_owned() });
     }
     fs::read(path).map(|bytes| Some(String::from_utf8_lossy(&bytes).into_owned())).map_err(failed)
@@ -203,7 +203,8 @@ fn included(pattern: &str, dir: &Path, home: &Path) -> Result<Vec<(PathBuf, Stri
         }
         let mut deeper = Vec::new();
         for path in &found {
-            let names = fs::read_dir(path).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+            let names =
+                fs::read_dir(path).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
             // As in a shell, a pattern finds no hidden file that it does not ask for.
             let fitting = names.filter(|entry| fits(name, entry) && (name.starts_with('.') || !entry.starts_with('.')));
             deeper.extend(fitting.map(|entry| path.join(entry)));
@@ -211,7 +212,7 @@ fn included(pattern: &str, dir: &Path, home: &Path) -> Result<Vec<(PathBuf, Stri
         found = deeper;
     }
     found.sort();
-    let texts = found.into_iter().filter(|path| !path.is_dir()).map(|path| Ok(read(&path)?.map(|text| (path, text))));
+    let texts = found.into_iter().filter(|path| !path.is_dir()).map(|path| Ok(read(&path, home)?.map(|text| (path, text))));
     texts.filter_map(Result::transpose).collect()
 }
 
@@ -272,7 +273,10 @@ fn split(line: &str) -> Result<Option<(String, Vec<String>)>, String> {
         let (mut word, mut quote) = (String::new(), None);
         while let Some(c) = chars.next_if(|c| quote.is_some() || !c.is_whitespace()) {
             match c {
-                '\\' if chars.peek().is_some_and(|next| ['"', '\'', '\\'].contains(next) || *next == ' ' && quote.is_none()) => {
+                '\\' if chars
+                    .peek()
+                    .is_some_and(|next| ['"', '\'', '\\'].contains(next) || *next == ' ' && quote.is_none()) =>
+                {
                     word.extend(chars.next());
                 }
                 '"' | '\'' if quote == Some(c) => quote = None,
@@ -395,7 +399,8 @@ impl<'a> Got<'a> {
         }
         if let Some(name) = unknown {
             let (path, line) = (place.0.display(), place.1);
-            self.notes.push(format!("{path}:{line}: `Match {name}` is not looked at by vlm, so what stands under it does not apply"));
+            self.notes
+                .push(format!("{path}:{line}: `Match {name}` is not looked at by vlm, so what stands under it does not apply"));
         }
         Ok(unknown.is_none())
     }
@@ -440,7 +445,9 @@ impl<'a> Got<'a> {
         let address = self.asked.address;
         match &self.host_name {
             None => Ok(address.to_owned()),
-            Some((text, place)) => expand(text, |token| (token == 'h').then(|| address.to_owned())).map_err(|reason| at(*place, reason)),
+            Some((text, place)) => {
+                expand(text, |token| (token == 'h').then(|| address.to_owned())).map_err(|reason| at(*place, reason))
+            }
         }
     }
 
@@ -461,7 +468,8 @@ impl<'a> Got<'a> {
             _ => None,
         };
         let file = |text: &str, place: Place<'_>| -> Result<PathBuf, Error> {
-            let text = variables(text, here.variable).and_then(|text| expand(&text, token)).map_err(|reason| at(place, reason))?;
+            let text =
+                variables(text, here.variable).and_then(|text| expand(&text, token)).map_err(|reason| at(place, reason))?;
             Ok(match text.strip_prefix("~/") {
                 Some(rest) => here.home.join(rest),
                 None => text.into(),
@@ -666,10 +674,7 @@ mod tests {
                     Host *\n IdentityFile /last\n User root\n";
         let got = resolve(&[("config", text)], "lab1").unwrap();
         let paths = |list: &[&str]| Some(list.iter().map(PathBuf::from).collect::<Vec<_>>());
-        assert_eq!(
-            got.identity_files,
-            paths(&["/home/ada/.ssh/one", "/home/ada/.ssh/root@lab1", "/keys/ada", "/last"])
-        );
+        assert_eq!(got.identity_files, paths(&["/home/ada/.ssh/one", "/home/ada/.ssh/root@lab1", "/keys/ada", "/last"]));
         assert!(got.identities_only);
         assert_eq!(got.agent.as_deref(), Some(Path::new("/home/ada/agent")));
         assert_eq!(got.user_known_hosts, paths(&["/home/ada/.ssh/known_lab", "/etc/more"]));
@@ -734,7 +739,8 @@ mod tests {
 
     #[test]
     fn slips_are_named_with_their_place() {
-        let wrong = |text: &str, expected: &str| assert_eq!(resolve(&[("config", text)], "lab1").unwrap_err().to_string(), expected);
+        let wrong =
+            |text: &str, expected: &str| assert_eq!(resolve(&[("config", text)], "lab1").unwrap_err().to_string(), expected);
         wrong("Host lab1\nPort\n", "config:2: `Port` says nothing; write a value behind it");
         wrong("Host lab1\n  Port ssh\n", "config:2: `ssh` is no port; write a number from 1 to 65535");
         wrong("User \"bob\n", "config:1: a quotation mark \" is not closed");
@@ -775,7 +781,7 @@ mod tests {
         let path = home.path().join(".ssh/more");
         assert_eq!(
             user().unwrap_err().to_string(),
-            format!("{} may be written by others, so it is not read; `chmod 600` it", path.display())
+            format!("{} is another user's, or may be written by others; make it yours and `chmod 600` it", path.display())
         );
     }
 }

@@ -213,8 +213,8 @@ pub enum Trust<'a> {
 pub struct Link {
     remote: Remote,
     handle: Arc<Handle<Checker>>,
-    /// The hosts on the way: the link runs through them.
-    _jumps: Vec<Handle<Checker>>,
+    /// The hosts on the way, through which the link runs.
+    _jumps: Vec<(String, Handle<Checker>)>,
     /// Keeps Nagle off at the other end.
     _session: russh::Channel<client::Msg>,
 }
@@ -238,15 +238,18 @@ impl Link {
         asker: &Asker,
         limits: &Limits,
     ) -> Result<(Link, String), Error> {
-        let mut jumps = Vec::new();
+        let mut jumps: Vec<(String, Handle<Checker>)> = Vec::new();
         let mut pins = Vec::new();
         let mut hops = way.hops;
         let mut last = hops.pop().expect("a way leads somewhere");
         for hop in hops {
             let entered = enter(&hop, jumps.last(), asker, limits).await;
-            let (handle, pin, asked) =
-                entered.map_err(|source| Error::Through { remote: remote.to_string(), hop: hop.label.clone(), source: source.into() })?;
-            jumps.push(handle);
+            let (handle, pin, asked) = entered.map_err(|source| Error::Through {
+                remote: remote.to_string(),
+                hop: hop.label.clone(),
+                source: source.into(),
+            })?;
+            jumps.push((hop.label.clone(), handle));
             if asked {
                 let line = pin.line();
                 let line = match line.strip_prefix("@cert-authority ") {
@@ -329,7 +332,7 @@ impl Drop for Forward {
 /// Connects to a host and logs in: directly, or through the one before it. Also tells whether a person has accepted its key.
 async fn enter(
     hop: &Hop,
-    through: Option<&Handle<Checker>>,
+    through: Option<&(String, Handle<Checker>)>,
     asker: &Asker,
     limits: &Limits,
 ) -> Result<(Handle<Checker>, Pin, bool), Error> {
@@ -369,31 +372,33 @@ async fn enter(
 
 /// A connection over the network.
 async fn reach(hop: &Hop, limits: &Limits) -> Result<TcpStream, Error> {
-    let connect = async {
-        let found = tokio::net::lookup_host((hop.host.as_str(), hop.port)).await;
-        let addresses: Vec<_> = found.map_err(|error| hop.unknown_name(error))?.collect();
-        TcpStream::connect(&addresses[..]).await.map_err(|error| hop.unreachable(error.to_string()))
-    };
-    let stream = tokio::time::timeout(limits.connect, connect)
-        .await
-        .map_err(|_| hop.unreachable(format!("no answer within {} s", limits.connect.as_secs_f32())))??;
+    let late = |who: &str| hop.unreachable(format!("{who} within {} s", limits.connect.as_secs_f32()));
+    let found = tokio::time::timeout(limits.connect, tokio::net::lookup_host((hop.host.as_str(), hop.port))).await;
+    let found = found.map_err(|_| late("no name server answers"))?.map_err(|error| hop.unknown_name(error))?;
+    let addresses: Vec<_> = found.collect();
+    let stream = tokio::time::timeout(limits.connect, TcpStream::connect(&addresses[..])).await;
+    let stream = stream.map_err(|_| late("no answer"))?.map_err(|error| hop.unreachable(error.to_string()))?;
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
 
 /// A connection that the host before makes for us.
-async fn reach_through(hop: &Hop, before: &Handle<Checker>, limits: &Limits) -> Result<ChannelStream<Msg>, Error> {
-    let open = before.channel_open_direct_tcpip(&hop.host, hop.port.into(), "127.0.0.1", 0);
+async fn reach_through(
+    hop: &Hop,
+    (before, handle): &(String, Handle<Checker>),
+    limits: &Limits,
+) -> Result<ChannelStream<Msg>, Error> {
+    let open = handle.channel_open_direct_tcpip(&hop.host, hop.port.into(), "127.0.0.1", 0);
     match tokio::time::timeout(limits.connect, open).await {
         Ok(Ok(channel)) => Ok(channel.into_stream()),
         Ok(Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited))) => {
-            Err(hop.unreachable("the host before it forbids connections through it (AllowTcpForwarding in its sshd_config)".into()))
+            Err(hop.unreachable(format!("{before} forbids connections through it (AllowTcpForwarding in its sshd_config)")))
         }
         Ok(Err(russh::Error::ChannelOpenFailure(_))) => {
-            Err(hop.unreachable(format!("the host before it cannot connect to {} at port {}", hop.host, hop.port)))
+            Err(hop.unreachable(format!("{before} cannot connect to {} at port {}", hop.host, hop.port)))
         }
         Ok(Err(error)) => Err(hop.protocol(error)),
-        Err(_) => Err(hop.unreachable(format!("the host before it had no answer within {} s", limits.connect.as_secs_f32()))),
+        Err(_) => Err(hop.unreachable(format!("{before} had no answer within {} s", limits.connect.as_secs_f32()))),
     }
 }
 

@@ -42,7 +42,11 @@ pub(super) async fn log_in(
     limits: &Limits,
 ) -> Result<(), Error> {
     let mut login = Login { handle, hop, seen, asker, limits, tried: Vec::new(), rsa_hash: None };
-    login.run().await
+    match login.run().await {
+        // What came to us as an error of the protocol is the end of the connection, about which more is known.
+        Err(Error::Protocol { .. }) if login.handle.is_closed() => Err(login.ended().await),
+        result => result,
+    }
 }
 
 struct Login<'a> {
@@ -139,7 +143,9 @@ impl Login<'_> {
         let _ = tokio::time::timeout(self.limits.login, &mut *self.handle).await;
         let (remote, seen) = (self.hop.label.clone(), self.seen.lock().expect("no panic while it is held"));
         match &seen.farewell {
-            None if self.tried.is_empty() => Error::Protocol { remote, reason: "it has closed the connection before we could log in".into() },
+            None if self.tried.is_empty() => {
+                Error::Protocol { remote, reason: "it has closed the connection before we could log in".into() }
+            }
             farewell => Error::Ended {
                 remote,
                 said: farewell.clone().unwrap_or_else(|| "it closed the connection".into()),
@@ -234,10 +240,20 @@ impl Login<'_> {
                             let mut probe = Probe { wanted: false };
                             let asked = match certificate.clone() {
                                 Some(it) => {
-                                    timeout(hop, answer, self.handle.authenticate_certificate_with(user.clone(), it, hash, &mut probe)).await?
+                                    timeout(
+                                        hop,
+                                        answer,
+                                        self.handle.authenticate_certificate_with(user.clone(), it, hash, &mut probe),
+                                    )
+                                    .await?
                                 }
                                 None => {
-                                    timeout(hop, answer, self.handle.authenticate_publickey_with(user.clone(), public, hash, &mut probe)).await?
+                                    timeout(
+                                        hop,
+                                        answer,
+                                        self.handle.authenticate_publickey_with(user.clone(), public, hash, &mut probe),
+                                    )
+                                    .await?
                                 }
                             };
                             if !probe.wanted {
@@ -262,7 +278,9 @@ impl Login<'_> {
                 let key = Arc::new(key);
                 let login = self.limits.login;
                 match certificate {
-                    Some(certificate) => within(hop, login, self.handle.authenticate_openssh_cert(user, key, certificate)).await,
+                    Some(certificate) => {
+                        within(hop, login, self.handle.authenticate_openssh_cert(user, key, certificate)).await
+                    }
                     None => {
                         let key = PrivateKeyWithHashAlg::new(key, hash);
                         within(hop, login, self.handle.authenticate_publickey(user, key)).await
@@ -277,7 +295,9 @@ impl Login<'_> {
         for attempt in 0..TRIES {
             let question = Question::Passphrase { path: path.to_owned(), again: attempt > 0 };
             let Some(mut answer) = self.asker.ask(&question, self.limits.answer).await else {
-                return Err("it has a passphrase, and nobody answered; `ssh-add` it to your agent, or say the passphrase".into());
+                return Err(
+                    "it has a passphrase, and nobody answered; `ssh-add` it to your agent, or say the passphrase".into()
+                );
             };
             if let Ok(key) = decode(text, answer.pop().as_ref()) {
                 return Ok(key);
@@ -359,7 +379,11 @@ async fn timeout<T>(hop: &Hop, limit: Duration, work: impl Future<Output = T>) -
     })
 }
 
-async fn within<T, E: std::fmt::Display>(hop: &Hop, limit: Duration, work: impl Future<Output = Result<T, E>>) -> Result<T, Error> {
+async fn within<T, E: std::fmt::Display>(
+    hop: &Hop,
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Error> {
     let result = timeout(hop, limit, work).await?;
     result.map_err(|error| Error::Protocol { remote: hop.label.clone(), reason: error.to_string() })
 }
@@ -435,7 +459,9 @@ impl Identity {
         let public = match decode(&text, None) {
             Ok(key) => Some(key.public_key().clone()),
             // OpenSSH's own format tells the public part all the same.
-            Err(Unusable::Encrypted) => PrivateKey::from_openssh(text.as_str()).ok().map(|key| key.public_key().clone()).or_else(public),
+            Err(Unusable::Encrypted) => {
+                PrivateKey::from_openssh(text.as_str()).ok().map(|key| key.public_key().clone()).or_else(public)
+            }
             Err(reason) => return Err(reason),
         };
         Ok(Identity { path, public, certificate, private: true })

@@ -94,14 +94,17 @@ pub(super) enum Refusal {
 impl Expected {
     /// What we offer to a server: the types of key by which it is known first, so that it shows the one that we can check.
     pub fn preferred(&self) -> Preferred {
-        let same = |one: &Algorithm, other: &Algorithm| one == other || matches!((one, other), (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }));
+        let same = |one: &Algorithm, other: &Algorithm| {
+            one == other || matches!((one, other), (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }))
+        };
         let mut key = HOST_KEYS.to_vec();
         let mut certificates = Vec::new();
         match &self.pin {
             Some(Pin::Key(pinned)) => key.retain(|algorithm| same(algorithm, &pinned.algorithm())),
             Some(Pin::Authority(_)) => certificates = HOST_KEYS.to_vec(),
             None => {
-                let known: Vec<_> = self.files.iter().flat_map(|file| known_hosts::algorithms(&file.text, &self.name)).collect();
+                let known: Vec<_> =
+                    self.files.iter().flat_map(|file| known_hosts::algorithms(&file.text, &self.name)).collect();
                 key.sort_by_key(|algorithm| !known.iter().any(|known| same(algorithm, known)));
                 if self.files.iter().any(|file| !known_hosts::authorities(&file.text, &self.name).is_empty()) {
                     certificates = HOST_KEYS.to_vec();
@@ -359,6 +362,9 @@ mod tests {
         let offers = |pin: Option<Pin>, text: &str| !expected(pin, text, None).preferred().host_key_certificates.is_empty();
         let ca = include_str!("../../fixtures/ssh/ca.pub");
         assert!(offers(None, &format!("@cert-authority lab? {ca}")) && offers(Some(Pin::Authority(key())), ""));
-        assert!(!offers(None, &format!("@cert-authority lab2 {ca}")) && !offers(Some(Pin::Key(key())), &format!("@cert-authority * {ca}")));
+        assert!(
+            !offers(None, &format!("@cert-authority lab2 {ca}"))
+                && !offers(Some(Pin::Key(key())), &format!("@cert-authority * {ca}"))
+        );
     }
 }

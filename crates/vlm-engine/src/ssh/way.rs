@@ -122,7 +122,12 @@ pub(super) struct User {
 
 impl User {
     fn here(&self) -> Here<'_> {
-        Here { home: &self.home, user: &self.name, uid: rustix::process::getuid().as_raw(), variable: &|name| std::env::var(name).ok() }
+        Here {
+            home: &self.home,
+            user: &self.name,
+            uid: rustix::process::getuid().as_raw(),
+            variable: &|name| std::env::var(name).ok(),
+        }
     }
 }
 
@@ -192,7 +197,10 @@ impl Guide<'_> {
             let jump: Target = plain.parse().map_err(|_| Error::JumpName { remote: label.clone(), jump: near.clone() })?;
             // A `ProxyJump` for all hosts is meant for all but the one that it names; OpenSSH calls that a loop.
             let asked = Asked { address: &jump.address, user: None, port: jump.port };
-            let itself = self.config.resolve(asked, self.here).is_ok_and(|jump| jump.host_name == resolved.host_name && jump.port == resolved.port);
+            let itself = self
+                .config
+                .resolve(asked, self.here)
+                .is_ok_and(|jump| jump.host_name == resolved.host_name && jump.port == resolved.port);
             if !itself {
                 // The first of several is reached by what the configuration says of it, the next ones through it.
                 self.add(&jump, (!further.is_empty()).then_some(further), depth + 1)?;
