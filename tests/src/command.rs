@@ -2,14 +2,18 @@
 
 use std::{
     fmt,
-    io::Read,
+    fs::File,
+    io::{Read, Write},
     process::{Command, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal};
+use rustix::{
+    process::{Pid, Signal},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+};
 
 /// A program at work. Dropped before its end, it is killed.
 pub struct Running {
@@ -34,10 +38,23 @@ struct Seen {
 
 impl Running {
     /// Starts `command`, with nothing to read.
-    pub fn start(mut command: Command) -> Running {
+    pub fn start(command: Command) -> Running {
+        Running::reading(command, Stdio::null())
+    }
+
+    /// Starts `command` at a terminal to type at; what it prints is seen as ever.
+    pub fn at_terminal(command: Command) -> (Running, Keyboard) {
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal can be made");
+        grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("a terminal of ours can be opened");
+        let name = ptsname(&ours, Vec::new()).expect("a terminal has a name").into_string().expect("names are text");
+        let theirs = File::options().read(true).write(true).open(name).expect("a terminal of ours can be opened");
+        (Running::reading(command, theirs.into()), Keyboard(File::from(ours)))
+    }
+
+    fn reading(mut command: Command, stdin: Stdio) -> Running {
         let words = words(&command);
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -60,7 +77,16 @@ impl Running {
 
     /// Waits until it has printed `text` on standard output.
     pub fn until_it_says(&self, text: &str, limit: Duration) {
-        let says = |seen: &Seen| String::from_utf8_lossy(&seen.out).contains(text);
+        self.until(text, limit, |seen| &seen.out);
+    }
+
+    /// Waits until it has printed `text` on standard error, where questions are.
+    pub fn until_it_asks(&self, text: &str, limit: Duration) {
+        self.until(text, limit, |seen| &seen.err);
+    }
+
+    fn until(&self, text: &str, limit: Duration, stream: fn(&Seen) -> &Vec<u8>) {
+        let says = |seen: &Seen| String::from_utf8_lossy(stream(seen)).contains(text);
         let seen = self.wait(limit, |seen| says(seen) || seen.status.is_some());
         assert!(says(&seen), "{} did not say {text:?} within {limit:?}\n{}", self.words, self.output(&seen));
     }
@@ -95,6 +121,24 @@ impl Running {
     fn output(&self, seen: &Seen) -> Output {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Output { words: self.words.clone(), status: seen.status.unwrap_or(-1), out: text(&seen.out), err: text(&seen.err) }
+    }
+}
+
+/// The keys and the screen of a terminal.
+pub struct Keyboard(File);
+
+impl Keyboard {
+    /// Types.
+    pub fn types(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).expect("a terminal takes what is typed");
+    }
+
+    /// What the terminal has echoed, once nobody is at it any more.
+    pub fn echoed(mut self) -> String {
+        let mut echoed = Vec::new();
+        // It ends with an error: the other side is closed.
+        let _ = self.0.read_to_end(&mut echoed);
+        String::from_utf8_lossy(&echoed).into_owned()
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
     sync::LazyLock,
 };
 
-pub use command::{Output, Running};
+pub use command::{Keyboard, Output, Running};
 pub use documented::{check_documented, check_documented_event};
 pub use host::Host;
 pub use images::{Image, image};

@@ -140,16 +140,26 @@ fn a_file_that_is_no_image_is_refused() {
 
 /// What is on the host already, what the lab wants, and how it is refused.
 const TAKEN: &[(&str, &[&str], &str, &str)] = &[
-    ("dom", &["virsh", "define", "domain.xml"], "10.72.3.0/24", "this computer already has a domain `dom.m` that is not this lab's"),
+    (
+        "dom",
+        &["virsh", "define", "domain.xml"],
+        "10.72.3.0/24",
+        "this computer already has a domain `dom.m` that is not this lab's",
+    ),
     (
         "net",
         &["virsh", "net-define", "network.xml"],
         "10.72.4.0/24",
         "this computer already has a network `net.lan` that is not this lab's",
     ),
-    ("same", &["true"], "10.72.200.0/24", "network `lan` (10.72.200.0/24) overlaps with the host's network `net.lan`"),
-    ("around", &["true"], "10.72.0.0/16", "network `lan` (10.72.0.0/16) overlaps with the host's network `net.lan`"),
-    ("within", &["true"], "10.72.200.128/26", "network `lan` (10.72.200.128/26) overlaps with the host's network `net.lan`"),
+    ("same", &["true"], "10.72.200.0/24", "network `lan` (10.72.200.0/24) overlaps with network `net.lan` of this computer"),
+    ("around", &["true"], "10.72.0.0/16", "network `lan` (10.72.0.0/16) overlaps with network `net.lan` of this computer"),
+    (
+        "within",
+        &["true"],
+        "10.72.200.128/26",
+        "network `lan` (10.72.200.128/26) overlaps with network `net.lan` of this computer",
+    ),
     (
         "route",
         &["ip", "route", "add", "10.73.1.0/24", "dev", "eth0"],

@@ -1,14 +1,16 @@
 //! `vlm host …`
 
-use std::{env, io::IsTerminal, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 use vlm_engine::{
     Engine, chain,
     hosts::{Error, HostStatus},
-    ssh::link::{self, Remote, Trust},
+    ssh::{
+        Target,
+        link::{self, Remote, Trust},
+    },
 };
 
 use crate::{End, block_on, print_json, print_line, runs};
@@ -18,14 +20,13 @@ use crate::{End, block_on, print_json, print_line, runs};
 pub enum Command {
     /// Add a computer that is reached by SSH; it needs sshd and libvirt, and nothing else
     #[command(
-        after_help = "Examples:\n  vlm host add lab1 root@lab1.example.org\n  vlm host add lab1 ada@10.0.0.7:2222 --identity ~/.ssh/lab --host-key SHA256:…\n\nA host key that is not in your known_hosts is shown and asked about; without a terminal, --host-key has to name it."
+        after_help = "Examples:\n  vlm host add lab1 root@lab1.example.org\n  vlm host add lab1 ada@10.0.0.7:2222 --identity ~/.ssh/lab --host-key SHA256:…\n\nADDRESS may be a Host of your ~/.ssh/config, which also says what is left out (User, Port, IdentityFile, ProxyJump …).\nA host key that is not in your known_hosts is shown and asked about; without a terminal, --host-key has to name it."
     )]
     Add {
         /// Its name in lab files
         name: String,
-        /// [USER@]ADDRESS[:PORT]; your own user name and port 22 unless said otherwise
-        #[arg(value_parser = parse_target)]
-        target: Remote,
+        /// [USER@]ADDRESS[:PORT]; your own user name and port 22 unless your ssh configuration says otherwise
+        target: Target,
         /// The private key to log in with; your agent's keys and usual files unless said otherwise
         #[arg(long, value_name = "FILE")]
         identity: Option<PathBuf>,
@@ -58,7 +59,9 @@ pub enum Command {
 pub fn run(engine: &Engine, command: Command) -> Result<(), End> {
     match command {
         Command::Add { name, target, identity, host_key } => {
-            block_on(add(engine, &name, Remote { identity, ..target }, host_key.as_deref()))
+            // It is to be found from everywhere.
+            let identity = identity.map(|path| std::path::absolute(&path).unwrap_or(path));
+            block_on(add(engine, &name, &Target { identity, ..target }, host_key.as_deref()))
         }
         Command::List { json } => {
             let hosts = engine.hosts().list().map_err(Error::from)?;
@@ -86,21 +89,9 @@ pub fn run(engine: &Engine, command: Command) -> Result<(), End> {
     }
 }
 
-async fn add(engine: &Engine, name: &str, remote: Remote, host_key: Option<&str>) -> Result<(), End> {
+async fn add(engine: &Engine, name: &str, target: &Target, host_key: Option<&str>) -> Result<(), End> {
     let trust = host_key.map_or(Trust::Known, Trust::Fingerprint);
-    let added = match engine.hosts().add(name, &remote, trust).await {
-        Err(Error::Link(link::Error::UnknownHostKey { fingerprint, other_types, .. })) if std::io::stdin().is_terminal() => {
-            if !other_types.is_empty() {
-                print_line(&format!("warning: your known_hosts has other keys of this host: {}", other_types.join(", ")))?;
-            }
-            let question = format!("{remote} shows the host key {fingerprint}. Is it the right one?");
-            // Nothing is under way that Ctrl+C would have to wait for: it ends us.
-            runs::ask(&question, &CancellationToken::new()).await?;
-            engine.hosts().add(name, &remote, Trust::Fingerprint(&fingerprint)).await
-        }
-        added => added,
-    };
-    let status = added?;
+    let (remote, status) = engine.hosts().add(name, target, trust).await?;
     print_line(&format!("added host `{name}`: {remote}"))?;
     show(&status)
 }
@@ -112,31 +103,6 @@ fn show(status: &HostStatus) -> Result<(), End> {
         status.cpus, status.free_memory_mib, status.memory_mib
     ))?;
     print_line(&format!("  guests run on {}: {}", runs::accelerator(status.kvm), status.why))
-}
-
-/// `[USER@]ADDRESS[:PORT]`, an IPv6 address in brackets.
-fn parse_target(text: &str) -> Result<Remote, String> {
-    let form = || format!("`{text}` is no [USER@]ADDRESS[:PORT], such as root@lab1.example.org or ada@[fd00::7]:2222");
-    let (user, place) = match text.rsplit_once('@') {
-        Some((user, place)) => (user.to_owned(), place),
-        None => (env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| "root".into()), text),
-    };
-    let (address, port) = match place.strip_prefix('[') {
-        Some(rest) => {
-            let (address, rest) = rest.split_once(']').ok_or_else(form)?;
-            (address, rest.strip_prefix(':').or_else(|| rest.is_empty().then_some("22")).ok_or_else(form)?)
-        }
-        None => place.split_once(':').unwrap_or((place, "22")),
-    };
-    let plain = |text: &str, more: &str| {
-        !text.is_empty() && !text.starts_with('-') && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
-    };
-    // What other programs would take for an option, a path or a part of a URI is no name.
-    if !plain(&user, "._-") || !plain(address, if place.starts_with('[') { ":.%" } else { ".-_" }) {
-        return Err(form());
-    }
-    let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(form)?;
-    Ok(Remote { address: address.to_owned(), port, user, identity: None, host_key: None })
 }
 
 impl From<Error> for End {
@@ -155,8 +121,5 @@ impl From<Error> for End {
 
 fn of_link(error: &link::Error) -> End {
     let (message, hint) = (chain(error), error.remedy());
-    match error {
-        link::Error::UnknownHostKey { .. } | link::Error::WrongHostKey { .. } => End::Refused(message, hint),
-        _ => End::Failed(message, hint),
-    }
+    if error.is_refusal() { End::Refused(message, hint) } else { End::Failed(message, hint) }
 }

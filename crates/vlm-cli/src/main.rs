@@ -7,11 +7,12 @@ mod hosts;
 mod images;
 mod labs;
 mod runs;
+mod terminal;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use vlm_engine::{Dirs, Engine, chain};
+use vlm_engine::{Dirs, Engine, chain, ssh::ask::Asker};
 
 #[derive(Parser)]
 #[command(name = "vlm", version, about = "Labs of virtual machines: designed, deployed, entered and taken away again.", after_help = EXAMPLES)]
@@ -233,6 +234,7 @@ fn main() -> ExitCode {
     let result = run(cli.command);
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(_) if terminal::cancelled() => complain("cancelled", "", 130),
         Err(End::Failed(message, hint)) => complain(&message, &hint, 1),
         Err(End::Refused(message, hint)) => complain(&message, &hint, 2),
         Err(End::Cancelled) => complain("cancelled", "", 130),
@@ -258,6 +260,7 @@ fn run(command: Command) -> Result<(), End> {
         _ => {}
     }
     let engine = Engine::open(Dirs::of_user()).map_err(|error| End::Refused(chain(&error), String::new()))?;
+    let engine = engine.with_asker(Asker::new(terminal::Terminal::default()));
     match command {
         // What only reads the database starts no runtime: it is done before that would be.
         Command::Check { file, json } => labs::check(&engine, &file, json),

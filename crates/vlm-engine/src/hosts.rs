@@ -11,7 +11,7 @@ use crate::{
     acceleration::{self, Accelerated},
     libvirt::{self, Connection, HostFacts, Target},
     ssh::{
-        Way,
+        Target as SshTarget, Way,
         kept::{Kept, NoLink},
         link::{self, Link, Remote, Trust},
     },
@@ -231,8 +231,9 @@ impl Hosts<'_> {
         self.engine.store().hosts()
     }
 
-    /// Adds a host that is reached by SSH: connects, looks at its libvirt, and pins the key that it has shown and `trust` accepts.
-    pub async fn add(&self, name: &str, remote: &Remote, trust: Trust<'_>) -> Result<HostStatus, Error> {
+    /// Adds a host that is reached by SSH: connects, looks at its libvirt, and pins the key that it has shown and that `trust`, the
+    /// user's known_hosts or a person accepts.
+    pub async fn add(&self, name: &str, target: &SshTarget, trust: Trust<'_>) -> Result<(Remote, HostStatus), Error> {
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || name.len() > 63 || !name.chars().all(valid) || name.starts_with('-') || name.ends_with('-') {
             return Err(Error::Name(name.to_owned()));
@@ -240,15 +241,17 @@ impl Hosts<'_> {
         if self.names()?.contains(name) {
             return Err(Error::Taken(name.to_owned()));
         }
-        let (link, host_key) = Link::open(remote, trust).await?;
-        let host = Host::new(name, Way::Through(Kept::of(remote.clone(), link)), self.engine);
+        let remote = target.remote()?;
+        let (link, host_key) = Link::open(&remote, trust, self.engine.asker()).await?;
+        let kept = Kept::of(remote.clone(), link, self.engine.asker().clone());
+        let host = Host::new(name, Way::Through(kept), self.engine);
         let status = host.status(self.engine).await?;
-        let remote = Remote { host_key: Some(host_key), ..remote.clone() };
+        let remote = Remote { host_key: Some(host_key), ..remote };
         if !self.engine.store().add_host(name, &remote)? {
             return Err(Error::Taken(name.to_owned()));
         }
         self.engine.stale(Resource::Hosts);
-        Ok(status)
+        Ok((remote, status))
     }
 
     /// Forgets a host that no lab names.
@@ -280,7 +283,7 @@ impl Hosts<'_> {
             return Ok(host.clone());
         }
         let row = self.list()?.into_iter().find(|row| row.name == name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
-        let way = row.remote.map_or(Way::Direct, |remote| Way::Through(Kept::new(remote)));
+        let way = row.remote.map_or(Way::Direct, |remote| Way::Through(Kept::new(remote, self.engine.asker().clone())));
         let host = Arc::new(Host::new(name, way, self.engine));
         hosts.insert(name.to_owned(), host.clone());
         Ok(host)

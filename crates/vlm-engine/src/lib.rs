@@ -35,7 +35,8 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    deploy::Runs, hosts::Hosts, images::Images, labs::Labs, ports::Ports, runs::RunId, settings::Settings, store::Store,
+    deploy::Runs, hosts::Hosts, images::Images, labs::Labs, ports::Ports, runs::RunId, settings::Settings, ssh::ask::Asker,
+    store::Store,
 };
 
 /// Where our files lie.
@@ -124,6 +125,7 @@ struct Inner {
     events: broadcast::Sender<Event>,
     hosts: Mutex<HashMap<String, Arc<hosts::Host>>>,
     active: Mutex<HashMap<RunId, CancellationToken>>,
+    asker: Asker,
 }
 
 impl Engine {
@@ -137,7 +139,15 @@ impl Engine {
         let path = dirs.data.join("vlm.sqlite3");
         let store = Store::open(&path).map_err(|source| OpenError::Store { path, source })?;
         let (events, _) = broadcast::channel(256);
-        let inner = Inner { dirs, settings, store, events, hosts: Default::default(), active: Default::default() };
+        let inner = Inner {
+            dirs,
+            settings,
+            store,
+            events,
+            hosts: Default::default(),
+            active: Default::default(),
+            asker: Asker::default(),
+        };
         Ok(Engine { inner: Arc::new(inner) })
     }
 
@@ -146,6 +156,17 @@ impl Engine {
         let mut inner = Arc::into_inner(self.inner).expect("an engine's limits are set before it is shared");
         inner.settings.ready_limit_s = Some(limit.as_secs());
         Engine { inner: Arc::new(inner) }
+    }
+
+    /// The same engine, with somebody who can be asked for passwords and about keys.
+    pub fn with_asker(self, asker: Asker) -> Engine {
+        let mut inner = Arc::into_inner(self.inner).expect("an engine's asker is set before it is shared");
+        inner.asker = asker;
+        Engine { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn asker(&self) -> &Asker {
+        &self.inner.asker
     }
 
     /// What changes, from now on.

@@ -22,7 +22,10 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::link::{Channel, Error, Link, Output, Refused, Remote, Trust};
+use super::{
+    ask::Asker,
+    link::{Channel, Error, Link, Output, Refused, Remote, Trust},
+};
 
 /// After a failed attempt others wait, twice as long each time, up to this: who asks meanwhile hears of that failure.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,6 +35,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A link to one host, in whatever state it is. Shared by all who use the host.
 pub struct Kept {
     remote: Remote,
+    asker: Asker,
     state: Mutex<State>,
     socket: OnceCell<Socket>,
     me: Weak<Kept>,
@@ -77,14 +81,14 @@ impl From<Error> for NoLink {
 
 impl Kept {
     /// A link to `remote`, not opened yet.
-    pub fn new(remote: Remote) -> Arc<Kept> {
-        Arc::new_cyclic(|me| Kept { remote, state: Mutex::default(), socket: OnceCell::new(), me: me.clone() })
+    pub fn new(remote: Remote, asker: Asker) -> Arc<Kept> {
+        Arc::new_cyclic(|me| Kept { remote, asker, state: Mutex::default(), socket: OnceCell::new(), me: me.clone() })
     }
 
     /// One that is open already.
-    pub fn of(remote: Remote, link: Link) -> Arc<Kept> {
+    pub fn of(remote: Remote, link: Link, asker: Asker) -> Arc<Kept> {
         let state = Mutex::new(State { link: Some(Arc::new(link)), failed: None });
-        let kept = Arc::new_cyclic(|me| Kept { remote, state, socket: OnceCell::new(), me: me.clone() });
+        let kept = Arc::new_cyclic(|me| Kept { remote, asker, state, socket: OnceCell::new(), me: me.clone() });
         kept.watch_for_sleep();
         kept
     }
@@ -106,7 +110,7 @@ impl Kept {
             Some((times, ..)) => *times,
             None => 0,
         };
-        match Link::open(&self.remote, Trust::Known).await {
+        match Link::open(&self.remote, Trust::Known, &self.asker).await {
             Ok((link, _)) => {
                 let link = Arc::new(link);
                 *state = State { link: Some(link.clone()), failed: None };

@@ -12,20 +12,22 @@ use std::{
 };
 
 use russh::{
-    AlgorithmKind, ChannelMsg, ChannelOpenFailure, Preferred, cipher,
-    client::{self, Handle},
-    keys::{
-        HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate,
-        agent::{AgentIdentity, client::AgentClient},
-    },
+    AlgorithmKind, ChannelMsg, ChannelOpenFailure, ChannelStream,
+    client::{self, Handle, Msg},
 };
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
-use super::known_hosts::{self, Verdict};
+use super::{
+    ask::{Asker, Question},
+    config,
+    login::log_in,
+    route::{Hop, Route},
+    trust::{Checker, Pin, Refusal, Seen, fingerprint_of},
+};
 
-/// How long a host may take to answer, and how long for key exchange and login.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-const LOGIN_LIMIT: Duration = Duration::from_secs(20);
 /// A host that has said nothing for so long is asked, three times; then the link is down: within 15 s.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(4);
 const KEEPALIVES: usize = 3;
@@ -48,8 +50,26 @@ pub struct Remote {
     pub user: String,
     /// The private key's file; without one the agent's keys and the user's usual files are offered.
     pub identity: Option<PathBuf>,
-    /// The host's key, once it was accepted: a line in OpenSSH's form.
+    /// By what the host is known, once it was accepted: its key, `TYPE BASE64`, or `@cert-authority` and the key of the authority that
+    /// vouches for it. Below, a line each as in known_hosts, the keys of hosts on the way that were accepted with it.
     pub host_key: Option<String>,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    /// A host, to answer.
+    pub connect: Duration,
+    /// Each step of key exchange and login.
+    pub login: Duration,
+    /// A person.
+    pub answer: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { connect: Duration::from_secs(10), login: Duration::from_secs(20), answer: Duration::from_secs(120) }
+    }
 }
 
 impl std::fmt::Display for Remote {
@@ -88,6 +108,8 @@ pub enum Error {
         remote: String,
         /// The key's, in OpenSSH's form: `SHA256:…`.
         fingerprint: String,
+        /// As OpenSSH names it.
+        key_type: String,
         /// Types of keys that known_hosts has of this host.
         other_types: Vec<String>,
     },
@@ -101,12 +123,64 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
-    /// No key of ours lets us in.
-    #[error("{remote} lets in none of our keys (tried: {})", if tried.is_empty() { "none, as there is none".to_owned() } else { tried.join(", ") })]
+    /// Something answers, and not in SSH.
+    #[error("what answers at {remote} is no SSH server")]
+    NotSsh {
+        /// Who was called.
+        remote: String,
+    },
+    /// A host on the way.
+    #[error("{remote} is reached through {hop}, and that failed")]
+    Through {
+        /// Who was called.
+        remote: String,
+        /// Who is on the way.
+        hop: String,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// The configuration names a host on the way that is none.
+    #[error("ProxyJump names `{jump}` on the way to {remote}, which is no [USER@]ADDRESS[:PORT]")]
+    JumpName {
+        /// Who was called.
+        remote: String,
+        /// What is in the configuration.
+        jump: String,
+    },
+    /// The way leads back to itself.
+    #[error("the way to {remote} has no end: ProxyJump in your ssh configuration leads round in a circle")]
+    Circle {
+        /// Who was called.
+        remote: String,
+    },
+    /// The user's ssh configuration.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// Nothing of ours lets us in.
+    #[error(
+        "{remote} does not let us in: {}; it takes {}{}",
+        if tried.is_empty() { "there is no key to try".to_owned() } else { format!("tried {}", tried.join(", ")) },
+        takes.join(", "),
+        if banner.is_empty() { String::new() } else { format!("; it says: {banner}") }
+    )]
     NotLetIn {
         /// Who was called.
         remote: String,
-        /// Names of the keys.
+        /// What was tried: names of keys, questions.
+        tried: Vec<String>,
+        /// The ways to log in that it takes.
+        takes: Vec<String>,
+        /// What it says before anybody is let in.
+        banner: String,
+    },
+    /// The host has ended the connection before anything of ours could let us in.
+    #[error("{remote} ended the connection after {} of our keys and answers ({}): {said}", tried.len(), tried.join(", "))]
+    Ended {
+        /// Who was called.
+        remote: String,
+        /// Its own words.
+        said: String,
+        /// What was tried.
         tried: Vec<String>,
     },
     /// A private key's file.
@@ -150,24 +224,52 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether nothing was touched over there: what was asked for has to change, or somebody has to say yes.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Error::Through { source, .. } => source.is_refusal(),
+            Error::UnknownHostKey { .. }
+            | Error::WrongHostKey { .. }
+            | Error::Config(_)
+            | Error::JumpName { .. }
+            | Error::Circle { .. } => true,
+            _ => false,
+        }
+    }
+
     /// What a person can do about it; empty where the error says all.
     pub fn remedy(&self) -> String {
         match self {
+            Error::Through { source, .. } if matches!(**source, Error::UnknownHostKey { .. }) => {
+                "say vlm host add at a terminal, where you are asked, or `ssh` there once, so that your known_hosts has its key"
+                    .into()
+            }
+            Error::Through { source, .. } => source.remedy(),
             Error::UnknownHostKey { fingerprint, .. } => {
                 format!("compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}")
             }
-            Error::WrongHostKey { .. } => {
-                "if the host was installed anew, remove its old key, or the host here, first".to_owned()
+            Error::WrongHostKey { .. } => "if the host was installed anew, remove its old key, or the host here, first".into(),
+            Error::NotLetIn { takes, .. }
+                if takes.iter().any(|method| method == "password" || method == "keyboard-interactive") =>
+            {
+                "at a terminal you are asked for a password; otherwise your key has to be in its ~/.ssh/authorized_keys".into()
             }
-            Error::NotLetIn { .. } | Error::Identity { .. } => {
-                "`ssh` with the same user and key has to work without a question".to_owned()
+            Error::NotLetIn { .. } => "your public key has to be in the ~/.ssh/authorized_keys of that user over there".into(),
+            Error::Ended { .. } => {
+                "--identity FILE offers one key alone, and so does IdentitiesOnly with IdentityFile in ~/.ssh/config".into()
             }
             Error::NoLibvirt { .. } => {
-                "install libvirt there and start it, and let this user use its socket (group libvirt)".to_owned()
+                "install libvirt there and start it, and let this user use its socket (group libvirt)".into()
             }
-            Error::Unreachable { .. } | Error::Protocol { .. } | Error::Forbidden { .. } | Error::Socket { .. } => {
-                String::new()
-            }
+            Error::Config(_)
+            | Error::JumpName { .. }
+            | Error::Circle { .. }
+            | Error::Unreachable { .. }
+            | Error::NotSsh { .. }
+            | Error::Protocol { .. }
+            | Error::Identity { .. }
+            | Error::Forbidden { .. }
+            | Error::Socket { .. } => String::new(),
         }
     }
 }
@@ -185,154 +287,60 @@ pub enum Trust<'a> {
 pub struct Link {
     remote: Remote,
     handle: Arc<Handle<Checker>>,
+    /// The hosts on the way, through which the link runs.
+    _jumps: Vec<(String, Handle<Checker>)>,
     /// Keeps Nagle off at the other end.
-    _session: russh::Channel<client::Msg>,
-}
-
-struct Checker {
-    expected: Expected,
-    seen: Arc<Mutex<Option<Judged>>>,
-}
-
-/// The key that was shown, and what we made of it.
-type Judged = (PublicKey, Result<(), Refusal>);
-
-enum Expected {
-    /// The key that was accepted when the host was added.
-    Pinned(PublicKey),
-    /// What known_hosts files say, else a fingerprint.
-    Files { host: String, port: u16, fingerprint: Option<String> },
-}
-
-enum Refusal {
-    Unknown(Vec<String>),
-    Wrong(String),
-}
-
-impl client::Handler for Checker {
-    type Error = russh::Error;
-
-    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
-        let PublicKeyOrCertificate::PublicKey { key, .. } = shown else { return Ok(false) };
-        let verdict = self.expected.judge(key);
-        let accepted = verdict.is_ok();
-        *self.seen.lock().expect("no panic while a key is judged") = Some((key.clone(), verdict));
-        Ok(accepted)
-    }
-}
-
-impl Expected {
-    fn judge(&self, key: &PublicKey) -> Result<(), Refusal> {
-        let (host, port, fingerprint) = match self {
-            Expected::Pinned(pinned) if pinned.key_data() == key.key_data() => return Ok(()),
-            Expected::Pinned(_) => return Err(Refusal::Wrong("which is not the one that was accepted".into())),
-            Expected::Files { host, port, fingerprint } => (host, *port, fingerprint),
-        };
-        let mut types = Vec::new();
-        let mut known = false;
-        for file in known_hosts_files() {
-            let text = std::fs::read_to_string(&file).unwrap_or_default();
-            match known_hosts::check(&text, host, port, key) {
-                Verdict::Known => known = true,
-                Verdict::Unknown => {}
-                Verdict::OtherTypes(found) => types.extend(found),
-                Verdict::Changed(line) => {
-                    return Err(Refusal::Wrong(format!("and {}:{line} has another for it", file.display())));
-                }
-                Verdict::Revoked(line) => return Err(Refusal::Wrong(format!("which {}:{line} revokes", file.display()))),
-            }
-        }
-        let named = fingerprint.as_ref().is_some_and(|wanted| *wanted == fingerprint_of(key));
-        match (known || named, fingerprint) {
-            (true, _) => Ok(()),
-            // Whoever names a key wants that key.
-            (false, Some(wanted)) => Err(Refusal::Wrong(format!("not {wanted}"))),
-            (false, None) => Err(Refusal::Unknown(types)),
-        }
-    }
-}
-
-fn fingerprint_of(key: &PublicKey) -> String {
-    key.fingerprint(HashAlg::Sha256).to_string()
-}
-
-fn home() -> Option<PathBuf> {
-    std::env::var_os("HOME").map(PathBuf::from)
-}
-
-fn known_hosts_files() -> Vec<PathBuf> {
-    let ours = home().into_iter().flat_map(|home| [".ssh/known_hosts", ".ssh/known_hosts2"].map(|name| home.join(name)));
-    ours.chain(["/etc/ssh/ssh_known_hosts".into(), "/etc/ssh/ssh_known_hosts2".into()]).collect()
+    _session: russh::Channel<Msg>,
 }
 
 impl Link {
-    /// Connects and logs in. Returns the link and the key that the host has shown, which was accepted.
-    pub async fn open(remote: &Remote, trust: Trust<'_>) -> Result<(Link, String), Error> {
-        let unreachable = |reason: String| Error::Unreachable { remote: remote.to_string(), reason };
-        let stream = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect((remote.address.as_str(), remote.port)))
-            .await
-            .map_err(|_| unreachable(format!("no answer within {} s", CONNECT_LIMIT.as_secs())))?
-            .map_err(|error| unreachable(error.to_string()))?;
-        let _ = stream.set_nodelay(true);
-        let login = Self::log_in(remote, trust, stream);
-        tokio::time::timeout(LOGIN_LIMIT, login)
-            .await
-            .unwrap_or_else(|_| Err(unreachable(format!("no login within {} s", LOGIN_LIMIT.as_secs()))))
+    /// Connects and logs in, through the hosts on the way. Returns the link, and what [`Remote::host_key`] is to be from now on: the
+    /// key that the host has shown, which was accepted, and below it those of hosts on the way that somebody was asked about.
+    pub async fn open(remote: &Remote, trust: Trust<'_>, asker: &Asker) -> Result<(Link, String), Error> {
+        let route = Route::of_user(remote)?;
+        // Said when a host is new, and not every time.
+        if remote.host_key.is_none() {
+            route.notes.iter().for_each(|note| asker.tell(note));
+        }
+        Link::along(remote, route, trust, asker, &Limits::default()).await
     }
 
-    async fn log_in(remote: &Remote, trust: Trust<'_>, stream: TcpStream) -> Result<(Link, String), Error> {
-        let protocol = |reason: String| Error::Protocol { remote: remote.to_string(), reason };
-        let pinned = remote.host_key.as_deref().map(PublicKey::from_openssh).transpose();
-        let pinned = pinned.map_err(|error| protocol(format!("the key that was accepted cannot be read: {error}")))?;
-        let mut preferred = Preferred { cipher: CIPHERS.into(), ..Preferred::default() };
-        if let Some(key) = &pinned {
-            preferred.key = vec![key.algorithm()].into();
+    pub(super) async fn along(
+        remote: &Remote,
+        route: Route,
+        trust: Trust<'_>,
+        asker: &Asker,
+        limits: &Limits,
+    ) -> Result<(Link, String), Error> {
+        let mut jumps: Vec<(String, Handle<Checker>)> = Vec::new();
+        let mut pins = Vec::new();
+        let mut hops = route.hops;
+        let mut last = hops.pop().expect("a way leads somewhere");
+        for hop in hops {
+            let entered = enter(&hop, jumps.last(), asker, limits).await;
+            let (handle, pin, asked) = entered.map_err(|source| Error::Through {
+                remote: remote.to_string(),
+                hop: hop.label.clone(),
+                source: source.into(),
+            })?;
+            jumps.push((hop.label.clone(), handle));
+            if asked {
+                let line = pin.line();
+                let line = match line.strip_prefix("@cert-authority ") {
+                    Some(key) => format!("@cert-authority {} {key}", hop.expected.name),
+                    None => format!("{} {line}", hop.expected.name),
+                };
+                pins.push(line);
+            }
         }
-        let expected = match pinned {
-            Some(key) => Expected::Pinned(key),
-            None => Expected::Files {
-                host: remote.address.clone(),
-                port: remote.port,
-                fingerprint: match trust {
-                    Trust::Known => None,
-                    Trust::Fingerprint(fingerprint) => Some(fingerprint.to_owned()),
-                },
-            },
-        };
-        let seen = Arc::new(Mutex::new(None));
-        let config = client::Config {
-            preferred,
-            nodelay: true,
-            keepalive_interval: Some(KEEPALIVE_EVERY),
-            keepalive_max: KEEPALIVES,
-            ..client::Config::default()
-        };
-        let connected = client::connect_stream(Arc::new(config), stream, Checker { expected, seen: seen.clone() }).await;
-        let shown = seen.lock().expect("no panic while a key is judged").take();
-        let host_key = match (shown, &connected) {
-            (Some((key, Err(refusal))), _) => {
-                let (remote, fingerprint) = (remote.to_string(), fingerprint_of(&key));
-                return Err(match refusal {
-                    Refusal::Unknown(other_types) => Error::UnknownHostKey { remote, fingerprint, other_types },
-                    Refusal::Wrong(why) => Error::WrongHostKey { remote, fingerprint, why },
-                });
-            }
-            // A host that cannot even offer the type of key that was accepted has another one.
-            (None, Err(russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, .. })) => {
-                let why = "of another type than the one that was accepted".to_owned();
-                return Err(Error::WrongHostKey {
-                    remote: remote.to_string(),
-                    fingerprint: "of no type that we know".into(),
-                    why,
-                });
-            }
-            (Some((key, Ok(()))), _) => key.to_openssh().map_err(|error| protocol(error.to_string()))?,
-            (None, _) => String::new(),
-        };
-        let mut handle = connected.map_err(|error| protocol(error.to_string()))?;
-        authenticate(&mut handle, remote).await?;
-        let session = handle.channel_open_session().await.map_err(|error| protocol(error.to_string()))?;
-        Ok((Link { remote: remote.clone(), handle: Arc::new(handle), _session: session }, host_key))
+        if let Trust::Fingerprint(fingerprint) = trust {
+            last.expected.fingerprint = Some(fingerprint.to_owned());
+        }
+        let (handle, pin, _) = enter(&last, jumps.last(), asker, limits).await?;
+        let session = tokio::time::timeout(limits.login, handle.channel_open_session()).await;
+        let session = session.map_err(|_| last.silent(limits.login))?.map_err(|error| last.protocol(error))?;
+        pins.insert(0, pin.line());
+        Ok((Link { remote: remote.clone(), handle: Arc::new(handle), _session: session, _jumps: jumps }, pins.join("\n")))
     }
 
     /// Whether the connection stands, as far as we know.
@@ -405,7 +413,7 @@ impl Link {
 }
 
 /// A stream through a link.
-pub type Channel = russh::ChannelStream<client::Msg>;
+pub type Channel = ChannelStream<Msg>;
 
 /// Why a host opens no stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -444,52 +452,135 @@ fn keep(kept: &mut Vec<u8>, data: &[u8]) {
     kept.extend_from_slice(&data[..data.len().min(room)]);
 }
 
-/// AES-GCM first: with the processor's own instructions it is the fastest.
-const CIPHERS: &[cipher::Name] =
-    &[cipher::AES_256_GCM, cipher::CHACHA20_POLY1305, cipher::AES_256_CTR, cipher::AES_192_CTR, cipher::AES_128_CTR];
-
-/// Offers the identity that was named, or else the agent's keys and then the usual files.
-async fn authenticate(handle: &mut Handle<Checker>, remote: &Remote) -> Result<(), Error> {
-    let protocol = |error: russh::Error| Error::Protocol { remote: remote.to_string(), reason: error.to_string() };
-    // Only RSA has a choice of hashes.
-    let rsa_hash = handle.best_supported_rsa_hash().await.map_err(protocol)?.flatten();
-    let mut tried = Vec::new();
-    if remote.identity.is_none()
-        && let Ok(mut agent) = AgentClient::connect_env().await
-    {
-        for identity in agent.request_identities().await.unwrap_or_default() {
-            let AgentIdentity::PublicKey { key, comment } = identity else { continue };
-            let hash = rsa_hash.filter(|_| key.algorithm().is_rsa());
-            tried.push(format!("{comment} of the agent"));
-            match handle.authenticate_publickey_with(&remote.user, key, hash, &mut agent).await {
-                Ok(result) if result.success() => return Ok(()),
-                _ => {}
-            }
-        }
-    }
-    let usual =
-        || home().into_iter().flat_map(|home| ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| home.join(".ssh").join(name)));
-    let files: Vec<PathBuf> = match &remote.identity {
-        Some(path) => vec![path.clone()],
-        None => usual().filter(|path| path.is_file()).collect(),
-    };
-    for path in files {
-        let key = match russh::keys::load_secret_key(&path, None) {
-            Ok(key) => key,
-            // One of several: the next may do. The one that was named has to.
-            Err(_) if remote.identity.is_none() => continue,
-            Err(russh::keys::Error::KeyIsEncrypted) => {
-                let reason = "it has a passphrase; add it to your agent (ssh-add), and leave the identity out".to_owned();
-                return Err(Error::Identity { path, reason });
-            }
-            Err(error) => return Err(Error::Identity { path, reason: error.to_string() }),
+/// Connects to a host and logs in: directly, or through the one before it. Also tells whether a person has accepted its key.
+async fn enter(
+    hop: &Hop,
+    through: Option<&(String, Handle<Checker>)>,
+    asker: &Asker,
+    limits: &Limits,
+) -> Result<(Handle<Checker>, Pin, bool), Error> {
+    let mut expected = hop.expected.clone();
+    let mut asked = false;
+    loop {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let checker = Checker { expected: expected.clone(), seen: seen.clone() };
+        let met = match through {
+            None => meet(hop, reach(hop, limits).await?, checker, limits).await,
+            Some(before) => meet(hop, reach_through(hop, before, limits).await?, checker, limits).await,
         };
-        tried.push(path.display().to_string());
-        let hash = rsa_hash.filter(|_| key.algorithm().is_rsa());
-        let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
-        if handle.authenticate_publickey(&remote.user, key).await.map_err(protocol)?.success() {
-            return Ok(());
+        match met {
+            Ok((mut handle, pin)) => {
+                log_in(&mut handle, hop, &seen, asker, limits).await?;
+                return Ok((handle, pin, asked));
+            }
+            Err(Error::UnknownHostKey { remote, fingerprint, key_type, other_types }) if expected.fingerprint.is_none() => {
+                let question = Question::HostKey {
+                    host: remote.clone(),
+                    fingerprint: fingerprint.clone(),
+                    key_type: key_type.clone(),
+                    other_types: other_types.clone(),
+                };
+                if asker.ask(&question, limits.answer).await.is_none() {
+                    return Err(Error::UnknownHostKey { remote, fingerprint, key_type, other_types });
+                }
+                // Met again, and this time it has to show the key that was accepted: nobody's time to let us in runs out while a
+                // person compares.
+                asked = true;
+                expected.fingerprint = Some(fingerprint);
+            }
+            Err(error) => return Err(error),
         }
     }
-    Err(Error::NotLetIn { remote: remote.to_string(), tried })
+}
+
+/// A connection over the network.
+async fn reach(hop: &Hop, limits: &Limits) -> Result<TcpStream, Error> {
+    let late = |who: &str| hop.unreachable(format!("{who} within {} s", limits.connect.as_secs_f32()));
+    let found = tokio::time::timeout(limits.connect, tokio::net::lookup_host((hop.host.as_str(), hop.port))).await;
+    let found = found.map_err(|_| late("no name server answers"))?.map_err(|error| hop.unknown_name(error))?;
+    let addresses: Vec<_> = found.collect();
+    let stream = tokio::time::timeout(limits.connect, TcpStream::connect(&addresses[..])).await;
+    let stream = stream.map_err(|_| late("no answer"))?.map_err(|error| hop.unreachable(error.to_string()))?;
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// A connection that the host before makes for us.
+async fn reach_through(
+    hop: &Hop,
+    (before, handle): &(String, Handle<Checker>),
+    limits: &Limits,
+) -> Result<ChannelStream<Msg>, Error> {
+    let open = handle.channel_open_direct_tcpip(&hop.host, hop.port.into(), "127.0.0.1", 0);
+    match tokio::time::timeout(limits.connect, open).await {
+        Ok(Ok(channel)) => Ok(channel.into_stream()),
+        Ok(Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited))) => {
+            Err(hop.unreachable(format!("{before} forbids connections through it (AllowTcpForwarding in its sshd_config)")))
+        }
+        Ok(Err(russh::Error::ChannelOpenFailure(_))) => {
+            Err(hop.unreachable(format!("{before} cannot connect to {} at port {}", hop.host, hop.port)))
+        }
+        Ok(Err(error)) => Err(hop.protocol(error)),
+        Err(_) => Err(hop.unreachable(format!("{before} had no answer within {} s", limits.connect.as_secs_f32()))),
+    }
+}
+
+/// Exchanges keys with whoever is at the other end, and judges who that is.
+async fn meet(
+    hop: &Hop,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    checker: Checker,
+    limits: &Limits,
+) -> Result<(Handle<Checker>, Pin), Error> {
+    let config = client::Config {
+        preferred: checker.expected.preferred(),
+        nodelay: true,
+        keepalive_interval: Some(KEEPALIVE_EVERY),
+        keepalive_max: KEEPALIVES,
+        ..client::Config::default()
+    };
+    let remote = hop.label.clone();
+    let seen = checker.seen.clone();
+    let connected = tokio::time::timeout(limits.login, client::connect_stream(Arc::new(config), stream, checker)).await;
+    let connected = connected.map_err(|_| hop.silent(limits.login))?;
+    let judged = seen.lock().expect("no panic while it is held").judged.take();
+    match (judged, connected) {
+        (Some((key, Err(refusal))), _) => {
+            let fingerprint = fingerprint_of(&key);
+            Err(match refusal {
+                Refusal::Unknown(other_types) => {
+                    Error::UnknownHostKey { remote, fingerprint, key_type: key.algorithm().to_string(), other_types }
+                }
+                Refusal::Wrong(why) => Error::WrongHostKey { remote, fingerprint, why },
+            })
+        }
+        (Some((_, Ok(pin))), Ok(handle)) => Ok((handle, pin)),
+        // A host that cannot even offer the type of key that was accepted has another one.
+        (None, Err(russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, .. })) if hop.expected.pin.is_some() => {
+            let why = "of another type than the one that was accepted".to_owned();
+            Err(Error::WrongHostKey { remote, fingerprint: "of no type that we know".into(), why })
+        }
+        (None, Err(russh::Error::Version | russh::Error::Disconnect | russh::Error::Utf8(_))) => Err(Error::NotSsh { remote }),
+        (_, Err(error)) => Err(hop.protocol(error)),
+        (None, Ok(_)) => Err(hop.protocol("it has shown no key")),
+    }
+}
+
+impl Hop {
+    fn unreachable(&self, reason: String) -> Error {
+        Error::Unreachable { remote: self.label.clone(), reason }
+    }
+
+    fn silent(&self, limit: Duration) -> Error {
+        self.unreachable(format!("it did not go on with SSH within {} s", limit.as_secs_f32()))
+    }
+
+    fn unknown_name(&self, error: io::Error) -> Error {
+        let host = &self.host;
+        self.unreachable(format!("no address is known for `{host}`, and no `Host {host}` in ~/.ssh/config names one ({error})"))
+    }
+
+    fn protocol(&self, error: impl std::fmt::Display) -> Error {
+        Error::Protocol { remote: self.label.clone(), reason: error.to_string() }
+    }
 }

@@ -1,8 +1,15 @@
 //! SSH to guests: keys that we make, and a connection that accepts the pinned host key and no other.
 
+pub mod ask;
+pub mod config;
 pub mod kept;
 pub mod known_hosts;
 pub mod link;
+mod login;
+mod route;
+mod trust;
+
+pub use route::Target;
 
 use std::{
     net::SocketAddr,
@@ -201,3 +208,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
