@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// A lab of one machine that Ansible configures without Python.
 const LAB: &str = "version: 1\nname: f\nnetworks: { lan: { cidr: 10.73.1.0/24 } }\nmachines:\n  \
     a: { image: tiny, memory: 128 MiB, disk: 64 MiB, ansible: a.yml, ports: { \"22923\": 22 } }\n";
-const PLAYBOOK: &str = "- hosts: all\n  gather_facts: false\n  tasks: [ { name: Mark, raw: echo done >>/tmp/mark } ]\n";
+const PLAYBOOK: &str = "- hosts: all\n  gather_facts: false\n  tasks: [ { name: Mark, raw: echo done >>mark } ]\n";
 
 fn all_cells() -> bool {
     std::env::var("VLM_FAULTS").is_ok_and(|value| value == "all")
@@ -48,7 +48,7 @@ fn is_whole(host: &Host, expected: &[String], what: &str) {
     assert_eq!(status["machines"][0]["configured"], true, "{what}");
     assert_eq!(host.of_lab("f"), expected, "{what}: what is on the host");
     host.terraform_finds_nothing("f");
-    assert_eq!(host.ssh("f/a", "cat /tmp/mark"), "done\n", "{what}: configured once");
+    assert_eq!(host.ssh("f/a", "cat mark"), "done\n", "{what}: configured once");
     host.vlm(["resume", "f"]).ends(0).says(&["nothing to resume"]);
     host.vlm(["plan", "f"]).ends(0).says(&["nothing to do"]);
     store_is_sound(host, what);
@@ -118,8 +118,8 @@ fn a_deploy_killed_anywhere_is_finished_by_resume() {
         resumed.says(&["(deploy) was left undone", &format!("{words} {step}")]);
         // A configuration that was applied, and not noted, is applied once more: that is Ansible's own promise.
         if cell == "configure/a:worked" {
-            assert_eq!(host.ssh("f/a", "cat /tmp/mark"), "done\ndone\n");
-            host.ssh("f/a", "echo done >/tmp/mark");
+            assert_eq!(host.ssh("f/a", "cat mark"), "done\ndone\n");
+            host.ssh("f/a", "echo done >mark");
         }
         is_whole(&host, &expected(), &cell);
         host.destroy("f");
@@ -188,7 +188,7 @@ fn terraform_or_ansible_killed_is_told_and_finished_by_resume() {
     resumed.end(LIMIT).ends(1).says(&["FAILED", "ansible"]);
     host.write("a.yml", PLAYBOOK);
     host.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0).does_not_say("applying");
-    host.ssh("f/a", "echo done >/tmp/mark");
+    host.ssh("f/a", "echo done >mark");
     is_whole(&host, &expected(), "tools killed");
     host.destroy("f");
 }
@@ -235,7 +235,7 @@ fn a_link_that_is_cut_loses_no_lab() {
     up.until_it_says("booting", LIMIT);
     reset();
     up.end(LIMIT).ends(0);
-    assert_eq!(desk.ssh("f/a", "cat /tmp/mark"), "done\n");
+    assert_eq!(desk.ssh("f/a", "cat mark"), "done\n");
     desk.destroy("f", &host);
     // By reset, while Terraform applies.
     let up = desk.start_vlm(["up", &file, "--host", "far", "--yes"]);
@@ -244,7 +244,7 @@ fn a_link_that_is_cut_loses_no_lab() {
     up.end(LIMIT).ends(1);
     desk.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0);
     assert_eq!(host.of_lab("f"), expected());
-    assert_eq!(desk.ssh("f/a", "cat /tmp/mark"), "done\n");
+    assert_eq!(desk.ssh("f/a", "cat mark"), "done\n");
     desk.destroy("f", &host);
     // By silence, while Terraform applies, and while a guest boots.
     for words in ["create libvirt_volume.s", "booting"] {
@@ -264,7 +264,7 @@ fn a_link_that_is_cut_loses_no_lab() {
             desk.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0);
         }
         assert_eq!(host.of_lab("f"), expected(), "{words}");
-        assert_eq!(desk.ssh("f/a", "cat /tmp/mark"), "done\n", "{words}");
+        assert_eq!(desk.ssh("f/a", "cat mark"), "done\n", "{words}");
         desk.destroy("f", &host);
     }
     assert_eq!(host.inventory(), before);
@@ -381,7 +381,7 @@ fn two_processes_on_one_lab_and_a_clock_that_jumps() {
         at(&["plan", "f"]).ends(0).says(&["nothing to do"]);
         at(&["status", "f"]).ends(0).says(&["running"]);
     }
-    host.ssh("f/a", "echo done >/tmp/mark");
+    host.ssh("f/a", "echo done >mark");
     is_whole(&host, &expected(), "the clock jumped");
     host.destroy("f");
 }
