@@ -59,6 +59,11 @@ impl Dirs {
         Dirs { data: dir("XDG_DATA_HOME", ".local/share"), config: dir("XDG_CONFIG_HOME", ".config") }
     }
 
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("vlm.sqlite3")
+    }
+
     /// The folder of everything that is rendered and kept for a lab while it is deployed.
     pub fn lab(&self, name: &str) -> PathBuf {
         self.data.join("labs").join(name)
@@ -106,9 +111,29 @@ pub enum OpenError {
         /// Why.
         source: store::Error,
     },
+    /// The database does not hold what was written to it. It is left as it is.
+    #[error("the database {} is damaged: {what}; {}", path.display(), offer(copy))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+        /// The newest copy that is good, and what it lacks of the database; none when there is no such copy.
+        copy: Option<Box<(store::backups::Copy, store::backups::Loss)>>,
+    },
     /// The settings.
     #[error(transparent)]
     Settings(#[from] settings::Error),
+}
+
+fn offer(copy: &Option<Box<(store::backups::Copy, store::backups::Loss)>>) -> String {
+    match copy.as_deref() {
+        Some((copy, loss)) => {
+            let path = copy.path.display();
+            format!("`vlm restore last` puts back the copy of {} ({path}); what would be lost: {loss}", copy.made)
+        }
+        None => "there is no good copy of it; `vlm restore FILE` takes one from elsewhere".into(),
+    }
 }
 
 /// The engine. Cheap to clone.
@@ -134,8 +159,13 @@ impl Engine {
         fs::set_permissions(&dirs.data, fs::Permissions::from_mode(0o700))
             .map_err(|source| OpenError::Dir { path: dirs.data.clone(), source })?;
         let settings = Settings::read(&dirs.config.join("settings.toml"))?;
-        let path = dirs.data.join("vlm.sqlite3");
-        let store = Store::open(&path).map_err(|source| OpenError::Store { path, source })?;
+        let path = dirs.database();
+        let store = Store::open(&path).map_err(|error| match error {
+            store::Error::Damaged { what } => {
+                OpenError::Damaged { copy: store::backups::last_good(&path).map(Box::new), path, what }
+            }
+            source => OpenError::Store { path, source },
+        })?;
         let (events, _) = broadcast::channel(256);
         let inner = Inner { dirs, settings, store, events, hosts: Default::default(), active: Default::default() };
         Ok(Engine { inner: Arc::new(inner) })
@@ -184,7 +214,17 @@ impl Engine {
 
     /// The newest lines of the audit, newest first.
     pub fn audit(&self, limit: u32) -> Result<Vec<store::AuditRow>, store::Error> {
-        self.inner.store.audit_rows(limit)
+        self.inner.store.audit_rows(None, limit)
+    }
+
+    /// The newest lines of the audit about a lab and its runs, newest first.
+    pub fn audit_of(&self, lab: &str, limit: u32) -> Result<Vec<store::AuditRow>, store::Error> {
+        self.inner.store.audit_rows(Some(lab), limit)
+    }
+
+    /// Makes a verified copy of the database: at `to`, which must not be there yet, or among the copies that we keep.
+    pub fn backup(&self, to: Option<&Path>) -> Result<store::backups::Copy, store::Error> {
+        self.inner.store.copy(to)
     }
 
     /// Where our files lie.
