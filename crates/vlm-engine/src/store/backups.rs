@@ -472,7 +472,7 @@ pub fn check_audit(database: &Path) -> Result<AuditCheck, Error> {
     let known = copies.iter().map(|(made, copy)| (*made, i64::from(copy.audit_line), &copy.audit_head, copy.path.display().to_string()));
     let known = known.filter(|(made, line, ..)| !left_behind(*made, *line)).map(|(_, line, head, place)| (line, head, place));
     let sealed = seal.iter().map(|seal| (seal.line, &seal.head, "the seal beside the database".to_owned()));
-    for (id, head, place) in known.chain(sealed).filter(|(id, ..)| *id > 0) {
+    for (id, head, place) in sealed.chain(known).filter(|(id, ..)| *id > 0) {
         let hash: Option<String> =
             connection.query_row("SELECT hash FROM audit WHERE id = ?1", [id], |row| row.get(0)).optional()?;
         let what = match hash {

@@ -351,3 +351,35 @@ fn row_hash<'a>(table: &str, values: impl Iterator<Item = ValueRef<'a>>) -> i64 
     }
     i64::from_be_bytes(hash.finalize()[..8].try_into().expect("a hash has 32 bytes"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Error, LabToSave, Store};
+
+    /// The one place that can reach behind the store's methods.
+    #[test]
+    fn no_change_is_committed_without_its_line() {
+        let store = Store::in_memory().unwrap();
+        let lab = LabToSave { name: "one", document: "1", dir: "/", machine_count: 1, hosts: "local" };
+        store.save_lab(&lab, None).unwrap();
+        for sql in [
+            "UPDATE labs SET document = '2'",
+            "DELETE FROM labs",
+            "DELETE FROM lab_revisions",
+            "INSERT INTO hosts (name, added_at) VALUES ('x', 0)",
+            "INSERT INTO images VALUES ('x', 'y', 'z', 1, 1, 1)",
+            "INSERT INTO runs (lab, kind, status, revision, pid, started_at) VALUES ('one', 'deploy', 'running', 1, 1, 1)",
+        ] {
+            let refused = store.with(|connection| Ok(connection.execute(sql, [])?)).unwrap_err();
+            assert!(matches!(refused, Error::Unaudited), "{sql}: {refused:?}");
+            // A line of an earlier transaction does not count.
+            store.audit("note", "x", "").unwrap();
+        }
+        for sql in ["UPDATE audit SET who = 'eve'", "DELETE FROM audit"] {
+            let refused = store.with(|connection| Ok(connection.execute(sql, [])?)).unwrap_err();
+            assert!(crate::chain(&refused).contains("the audit is only added to"), "{sql}: {refused:?}");
+        }
+        assert_eq!(store.lab("one").unwrap().unwrap().document, "1");
+        assert_eq!(store.audit_rows(None, 100).unwrap().len(), 7);
+    }
+}

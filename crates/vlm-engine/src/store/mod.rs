@@ -276,11 +276,11 @@ impl Store {
                 .map_err(|source| Error::NoCopy { source: Box::new(source) })
         })?;
         let mut open = Open { connection: Some(connection), stamp: None, copied_on: 0 };
-        if !untouched || watch.take_committed() {
+        let migrated = watch.take_committed();
+        if !untouched || migrated {
             // What was just read, unless somebody wrote meanwhile: then it is read once more next time.
-            let sure = untouched || stamp == Stamp::of(path) || seal.is_none() || watch.take_committed();
-            open.note(path, sure)?;
-            log::info!("the database was read as a whole: it holds what was written");
+            open.note(path, migrated || stamp == Stamp::of(path))?;
+            log::debug!("the database was read as a whole");
         } else {
             open.stamp = stamp;
         }
