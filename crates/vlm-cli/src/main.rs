@@ -183,7 +183,9 @@ enum Command {
         json: bool,
     },
     /// Put a copy of the database in its place; what is there now is kept beside
-    #[command(after_help = "Examples:\n  vlm restore last               the newest good copy\n  vlm restore /mnt/stick/vlm.sqlite3 --yes")]
+    #[command(
+        after_help = "Examples:\n  vlm restore last               the newest good copy\n  vlm restore /mnt/stick/vlm.sqlite3 --yes"
+    )]
     Restore {
         /// A copy, or `last`
         file: PathBuf,
@@ -335,7 +337,9 @@ fn run(command: Command) -> Result<(), End> {
         Command::Keep { lab } => block_on(engine.ports().keep(&lab, |line| drop(print_line(line))))
             .map_err(|error| End::Failed(chain(&error), String::new())),
         Command::Destroy { lab, yes } => block_on(runs::destroy(&engine, &lab, yes)),
-        Command::Completions { .. } | Command::Schema | Command::Restore { .. } => unreachable!("handled before the engine was opened"),
+        Command::Completions { .. } | Command::Schema | Command::Restore { .. } => {
+            unreachable!("handled before the engine was opened")
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod journal;
 pub mod labs;
 pub mod libvirt;
 pub mod lock;
+pub mod logs;
 pub mod ports;
 pub mod process;
 pub mod readiness;
@@ -45,6 +46,8 @@ pub struct Dirs {
     pub data: PathBuf,
     /// Settings: `$XDG_CONFIG_HOME/vlm`.
     pub config: PathBuf,
+    /// Logs: `$XDG_STATE_HOME/vlm`.
+    pub state: PathBuf,
 }
 
 impl Dirs {
@@ -56,7 +59,11 @@ impl Dirs {
             let set = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
             set.unwrap_or_else(|| home.join(default)).join("vlm")
         };
-        Dirs { data: dir("XDG_DATA_HOME", ".local/share"), config: dir("XDG_CONFIG_HOME", ".config") }
+        Dirs {
+            data: dir("XDG_DATA_HOME", ".local/share"),
+            config: dir("XDG_CONFIG_HOME", ".config"),
+            state: dir("XDG_STATE_HOME", ".local/state"),
+        }
     }
 
     /// The database.
@@ -159,9 +166,12 @@ impl Engine {
         fs::set_permissions(&dirs.data, fs::Permissions::from_mode(0o700))
             .map_err(|source| OpenError::Dir { path: dirs.data.clone(), source })?;
         let settings = Settings::read(&dirs.config.join("settings.toml"))?;
+        logs::start(&dirs.state, settings.log_level());
+        log::info!("vlm {} opened on {}: {}", env!("CARGO_PKG_VERSION"), dirs.data.display(), logs::words(env::args()));
         let path = dirs.database();
         let store = Store::open(&path).map_err(|error| match error {
             store::Error::Damaged { what } => {
+                log::error!("the database is damaged: {what}");
                 OpenError::Damaged { copy: store::backups::last_good(&path).map(Box::new), path, what }
             }
             source => OpenError::Store { path, source },

@@ -106,8 +106,7 @@ impl Lock {
         let path = dir.join(format!("{name}.lock"));
         let io = |source| Error::Io { path: path.clone(), source };
         create_private_dir(dir).map_err(io)?;
-        let file =
-            File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io)?;
+        let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io)?;
         match rustix::fs::flock(file.as_fd(), how) {
             Ok(()) => Ok(Some(Lock(file))),
             Err(Errno::WOULDBLOCK) => Ok(None),
@@ -159,8 +158,11 @@ fn holders(path: &Path) -> Vec<String> {
 
 fn process(pid: &str) -> String {
     let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let words: Vec<String> =
-        words.split(|byte| *byte == 0).filter(|word| !word.is_empty()).map(|word| String::from_utf8_lossy(word).into()).collect();
+    let words: Vec<String> = words
+        .split(|byte| *byte == 0)
+        .filter(|word| !word.is_empty())
+        .map(|word| String::from_utf8_lossy(word).into())
+        .collect();
     let Some((program, args)) = words.split_first() else { return format!("process {pid}") };
     let program = Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let said: Vec<&str> = std::iter::once(program.as_str()).chain(args.iter().map(String::as_str)).take(3).collect();

@@ -95,7 +95,9 @@ fn a_restore_says_what_is_lost_and_keeps_what_was_there() {
     let restore = Restore::prepare(&path, Some(&copy.path)).unwrap();
     assert_eq!(restore.loss.to_string(), "lab two, 2 revisions, 1 run, 3 lines of the audit");
     match Store::open(&path) {
-        Err(Error::Lock(error)) => assert_eq!(error.to_string(), "the database is being restored by another process; wait for it"),
+        Err(Error::Lock(error)) => {
+            assert_eq!(error.to_string(), "the database is being restored by another process; wait for it")
+        }
         other => panic!("opened while it is restored: {:?}", other.err()),
     }
     let kept = restore.carry_out().unwrap().expect("a database was there");
@@ -147,11 +149,21 @@ fn an_older_database_is_copied_before_it_is_brought_up_to_date() {
     rusqlite::Connection::open(&path).unwrap().execute_batch(include_str!("../fixtures/store/version-3.sql")).unwrap();
     let store = Store::open(&path).unwrap();
     assert_eq!(store.lab("hello").unwrap().unwrap().revision, 2);
-    let lines: Vec<String> =
-        store.audit_rows(None, 9).unwrap().into_iter().map(|row| format!("{} {} {}", row.line, row.action, row.detail)).collect();
+    let lines: Vec<String> = store
+        .audit_rows(None, 9)
+        .unwrap()
+        .into_iter()
+        .map(|row| format!("{} {} {}", row.line, row.action, row.detail))
+        .collect();
     assert_eq!(
         lines,
-        ["5 migrate version 3 to 4", "4 done 2 machines are ready", "3 deploy run 1", "2 save_lab revision 2", "1 save_lab revision 1"]
+        [
+            "5 migrate version 3 to 4",
+            "4 done 2 machines are ready",
+            "3 deploy run 1",
+            "2 save_lab revision 2",
+            "1 save_lab revision 1"
+        ]
     );
     let check = backups::check_audit(&path).unwrap();
     assert_eq!((check.lines, check.misfit), (5, None));
@@ -183,7 +195,9 @@ fn a_newer_database_is_refused_and_left_alone() {
     drop(Store::open(&path).unwrap());
     rusqlite::Connection::open(&path)
         .unwrap()
-        .execute_batch("CREATE TABLE of_tomorrow (a); PRAGMA user_version = 99; UPDATE sums SET count = 99 WHERE name = 'schema';")
+        .execute_batch(
+            "CREATE TABLE of_tomorrow (a); PRAGMA user_version = 99; UPDATE sums SET count = 99 WHERE name = 'schema';",
+        )
         .unwrap();
     let before = fs::read(&path).unwrap();
     let Err(error) = Store::open(&path) else { panic!("it was opened") };

@@ -207,7 +207,7 @@ fn no_corruption_is_opened_silently() {
 }
 
 fn dirs(home: &TempDir) -> Dirs {
-    Dirs { data: home.path().join("data"), config: home.path().join("config") }
+    Dirs { data: home.path().join("data"), config: home.path().join("config"), state: home.path().join("state") }
 }
 
 #[test]

@@ -24,10 +24,7 @@ use super::{
     schema::KNOWN,
     seal::{journal, with_end},
 };
-use crate::{
-    lock::Lock,
-    terraform::create_private_dir,
-};
+use crate::{lock::Lock, terraform::create_private_dir};
 
 /// How many of the newest copies made by ourselves stay in any case.
 const NEWEST: usize = 10;
@@ -195,8 +192,7 @@ pub(super) fn keep(connection: &Connection, database: &Path, reason: Reason) -> 
     create_private_dir(&dir).map_err(io)?;
     let (file, copy) = write(connection, &dir, &dir)?;
     let now = now_ms();
-    let name =
-        format!("vlm-{now}-{}-v{}-{}-{}.sqlite3", reason.as_str(), copy.version, copy.audit_line, copy.audit_head);
+    let name = format!("vlm-{now}-{}-v{}-{}-{}.sqlite3", reason.as_str(), copy.version, copy.audit_line, copy.audit_head);
     let path = dir.join(name);
     file.persist_noclobber(&path).map_err(|error| io(error.error))?;
     sync_dir(&dir).map_err(io)?;
@@ -400,7 +396,9 @@ impl Restore {
         };
         let (file, _) = write(&source.connection, folder_of(&database), &database)?;
         let time = rfc3339(now_ms()).replace([':', '-'], "");
-        let kept = (0..).map(|n| with_end(&database, &format!(".before-restore-{time}{}", if n == 0 { String::new() } else { format!("-{n}") })));
+        let kept = (0..).map(|n| {
+            with_end(&database, &format!(".before-restore-{time}{}", if n == 0 { String::new() } else { format!("-{n}") }))
+        });
         let kept = kept.into_iter().find(|path| !path.exists()).expect("some name is free");
         // In this order: whenever we are cut off, what is there is the old database or the new one, or one whose journal lies
         // aside, which its seal tells.
@@ -469,7 +467,9 @@ pub fn check_audit(database: &Path) -> Result<AuditCheck, Error> {
     let mut statement = connection.prepare("SELECT id, at FROM audit WHERE action = 'restore' AND object = 'database'")?;
     let restores: Vec<(i64, i64)> = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let left_behind = |made: i64, line: i64| restores.iter().any(|(id, at)| made <= *at && line >= *id);
-    let known = copies.iter().map(|(made, copy)| (*made, i64::from(copy.audit_line), &copy.audit_head, copy.path.display().to_string()));
+    let known = copies
+        .iter()
+        .map(|(made, copy)| (*made, i64::from(copy.audit_line), &copy.audit_head, copy.path.display().to_string()));
     let known = known.filter(|(made, line, ..)| !left_behind(*made, *line)).map(|(_, line, head, place)| (line, head, place));
     let sealed = seal.iter().map(|seal| (seal.line, &seal.head, "the seal beside the database".to_owned()));
     for (id, head, place) in sealed.chain(known).filter(|(id, ..)| *id > 0) {

@@ -248,7 +248,10 @@ pub(super) fn first_misfit(connection: &Connection) -> Result<Option<Misfit>, Er
         let text = |index| row.get::<_, String>(index);
         let hash = line_hash(&before, id, row.get(1)?, [&text(2)?, &text(3)?, &text(4)?, &text(5)?]);
         if hash != text(6)? {
-            return Ok(Some(Misfit { id, what: "is not as it was written, or not after the line it was written after".into() }));
+            return Ok(Some(Misfit {
+                id,
+                what: "is not as it was written, or not after the line it was written after".into(),
+            }));
         }
         (before, expected) = (hash, id + 1);
     }

@@ -317,10 +317,7 @@ impl Store {
         Ok(())
     }
 
-    fn prepare(
-        connection: &mut Connection,
-        copy: impl FnOnce(&Connection) -> Result<(), Error>,
-    ) -> Result<Arc<Watch>, Error> {
+    fn prepare(connection: &mut Connection, copy: impl FnOnce(&Connection) -> Result<(), Error>) -> Result<Arc<Watch>, Error> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // What was said to be done is on the disk: the seal may rely on it, and so may a resumed run.
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -586,6 +583,7 @@ impl Store {
             let id = RunId(tx.last_insert_rowid() as u32);
             audit(&tx, kind.as_str(), lab, &format!("run {id}"))?;
             tx.commit()?;
+            log::info!("run {id} began: {} {lab}, revision {revision}", kind.as_str());
             Ok(id)
         })
     }
@@ -599,7 +597,9 @@ impl Store {
                 params![run.0, status.as_str(), sentence, now_ms()],
             )?;
             audit(&tx, status.as_str(), &format!("run {run}"), sentence)?;
-            Ok(tx.commit()?)
+            tx.commit()?;
+            log::info!("run {run} ended, {}: {sentence}", status.as_str());
+            Ok(())
         })
     }
 

@@ -69,10 +69,7 @@ pub(super) const KNOWN: u32 = STEPS.len() as u32;
 pub(super) const SUMS_SINCE: u32 = 5;
 
 /// Brings the database to the newest version, all steps in one transaction; `copy` is asked for a copy before.
-pub(super) fn migrate(
-    connection: &mut Connection,
-    copy: impl FnOnce(&Connection) -> Result<(), Error>,
-) -> Result<(), Error> {
+pub(super) fn migrate(connection: &mut Connection, copy: impl FnOnce(&Connection) -> Result<(), Error>) -> Result<(), Error> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found > KNOWN {
         return Err(Error::TooNew { found, known: KNOWN });
