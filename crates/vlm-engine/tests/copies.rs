@@ -64,10 +64,10 @@ fn old_copies_go_by_number_and_age_and_those_that_were_asked_for_stay() {
     let midday = now / (24 * hour) * (24 * hour) - 12 * hour;
     for n in 0..40 {
         for made in [midday - n * 24 * hour, midday - n * 24 * hour - hour] {
-            fs::copy(&daily, daily.with_file_name(format!("vlm-{made}-daily-v4-1-0000000000000000.sqlite3"))).unwrap();
+            fs::copy(&daily, daily.with_file_name(format!("vlm-{made}-daily-v5-1-0000000000000000.sqlite3"))).unwrap();
         }
     }
-    let manual = daily.with_file_name(format!("vlm-{}-manual-v4-1-0000000000000000.sqlite3", now - 365 * 24 * hour));
+    let manual = daily.with_file_name(format!("vlm-{}-manual-v5-1-0000000000000000.sqlite3", now - 365 * 24 * hour));
     fs::copy(&daily, &manual).unwrap();
     store.copy(None).unwrap();
     let left = backups::list(&path).unwrap();
@@ -158,7 +158,7 @@ fn an_older_database_is_copied_before_it_is_brought_up_to_date() {
     assert_eq!(
         lines,
         [
-            "5 migrate version 3 to 4",
+            "5 migrate version 3 to 5",
             "4 done 2 machines are ready",
             "3 deploy run 1",
             "2 save_lab revision 2",
@@ -201,7 +201,7 @@ fn a_newer_database_is_refused_and_left_alone() {
         .unwrap();
     let before = fs::read(&path).unwrap();
     let Err(error) = Store::open(&path) else { panic!("it was opened") };
-    assert_eq!(error.to_string(), "the database is of version 99, this build knows 4: use a newer vlm");
+    assert_eq!(error.to_string(), "the database is of version 99, this build knows 5: use a newer vlm");
     assert!(fs::read(&path).unwrap() == before);
 }
 

@@ -265,6 +265,12 @@ fn known_hosts_files() -> Vec<PathBuf> {
     ours.chain(["/etc/ssh/ssh_known_hosts".into(), "/etc/ssh/ssh_known_hosts2".into()]).collect()
 }
 
+impl Drop for Link {
+    fn drop(&mut self) {
+        log::info!("ssh link to {} closed{}", self.remote, if self.is_open() { "" } else { ", after it broke" });
+    }
+}
+
 impl Link {
     /// Connects and logs in. Returns the link and the key that the host has shown, which was accepted.
     pub async fn open(remote: &Remote, trust: Trust<'_>) -> Result<(Link, String), Error> {
@@ -332,6 +338,7 @@ impl Link {
         let mut handle = connected.map_err(|error| protocol(error.to_string()))?;
         authenticate(&mut handle, remote).await?;
         let session = handle.channel_open_session().await.map_err(|error| protocol(error.to_string()))?;
+        log::info!("ssh link to {remote} opened");
         Ok((Link { remote: remote.clone(), handle: Arc::new(handle), _session: session }, host_key))
     }
 

@@ -439,11 +439,15 @@ impl Store {
             hosts.sort_unstable();
             hosts.dedup();
             let text = serde_json::to_string(placement).expect("texts serialise");
-            connection.execute(
-                "UPDATE labs SET placement = ?2, hosts = CASE ?3 WHEN '' THEN hosts ELSE ?3 END WHERE id = ?1",
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let changed = tx.execute(
+                "UPDATE labs SET placement = ?2, hosts = CASE ?3 WHEN '' THEN hosts ELSE ?3 END WHERE id = ?1 AND placement <> ?2",
                 params![lab_id, text, hosts.join(",")],
             )?;
-            Ok(())
+            if changed > 0 {
+                audit(&tx, "place_lab", &name_of_lab(&tx, lab_id)?, &text)?;
+            }
+            Ok(tx.commit()?)
         })
     }
 
@@ -521,7 +525,13 @@ impl Store {
             let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             tx.execute("DELETE FROM machines WHERE lab_id = ?1", [lab_id])?;
             tx.execute("DELETE FROM ssh_ports WHERE lab_id = ?1", [lab_id])?;
-            tx.execute("UPDATE labs SET placement = '{}', hosts = ?2 WHERE id = ?1", params![lab_id, hosts])?;
+            let changed = tx.execute(
+                "UPDATE labs SET placement = '{}', hosts = ?2 WHERE id = ?1 AND (placement <> '{}' OR hosts <> ?2)",
+                params![lab_id, hosts],
+            )?;
+            if changed > 0 {
+                audit(&tx, "place_lab", &name_of_lab(&tx, lab_id)?, "nowhere")?;
+            }
             Ok(tx.commit()?)
         })
     }
@@ -951,6 +961,10 @@ fn lab_row(row: &Row<'_>) -> rusqlite::Result<LabRow> {
         placement: serde_json::from_str(row.get_ref(7)?.as_str()?)
             .map_err(|source| rusqlite::Error::FromSqlConversionFailure(7, rusqlite::types::Type::Text, Box::new(source)))?,
     })
+}
+
+fn name_of_lab(connection: &Connection, id: i64) -> rusqlite::Result<String> {
+    connection.query_row("SELECT name FROM labs WHERE id = ?1", [id], |row| row.get(0))
 }
 
 fn run_summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
