@@ -18,6 +18,7 @@ pub mod ports;
 pub mod process;
 pub mod readiness;
 pub mod runs;
+pub mod secrets;
 pub mod settings;
 mod site;
 pub mod ssh;
@@ -153,6 +154,7 @@ struct Inner {
     dirs: Dirs,
     settings: Settings,
     store: Store,
+    secrets: secrets::Secrets,
     events: broadcast::Sender<Event>,
     hosts: Mutex<HashMap<String, Arc<hosts::Host>>>,
     active: Mutex<HashMap<RunId, CancellationToken>>,
@@ -177,7 +179,8 @@ impl Engine {
             source => OpenError::Store { path, source },
         })?;
         let (events, _) = broadcast::channel(256);
-        let inner = Inner { dirs, settings, store, events, hosts: Default::default(), active: Default::default() };
+        let secrets = secrets::Secrets::of_user();
+        let inner = Inner { dirs, settings, store, secrets, events, hosts: Default::default(), active: Default::default() };
         Ok(Engine { inner: Arc::new(inner) })
     }
 
@@ -235,6 +238,11 @@ impl Engine {
     /// Makes a verified copy of the database: at `to`, which must not be there yet, or among the copies that we keep.
     pub fn backup(&self, to: Option<&Path>) -> Result<store::backups::Copy, store::Error> {
         self.inner.store.copy(to)
+    }
+
+    /// Passwords and passphrases.
+    pub fn secrets(&self) -> &secrets::Secrets {
+        &self.inner.secrets
     }
 
     /// Where our files lie.
