@@ -506,7 +506,14 @@ fn settings_that_are_not_right_are_named() {
         (
             "log = \"loud\"\n",
             expect![[r#"
-        "#]],
+                ! vlm: USER/config/vlm/settings.toml is not right: TOML parse error at line 1, column 7
+                !   |
+                ! 1 | log = "loud"
+                !   |       ^^^^^^
+                ! `loud` is no level: off, error, warn, info, debug or trace
+                ! 
+                2
+            "#]],
         ),
     ] {
         User::new(&[("config/vlm/settings.toml", settings)]).check(&["list"], expected);
@@ -619,7 +626,9 @@ fn a_database_is_copied_and_put_back() {
     "#]],
     );
     user.vlm(&["backup", "kept.sqlite3"]).ends(2).says(&["could not use the copy kept.sqlite3", "exists"]);
-    user.vlm(&["backup", "nowhere/kept.sqlite3"]).ends(2).says(&["could not use the copy nowhere/kept.sqlite3", "No such file"]);
+    user.vlm(&["backup", "nowhere/kept.sqlite3"])
+        .ends(2)
+        .says(&["could not use the copy nowhere/kept.sqlite3", "No such file"]);
     let mode = fs::metadata(user.dir().join("kept.sqlite3")).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
@@ -628,34 +637,44 @@ fn a_database_is_copied_and_put_back() {
     user.vlm(&["list"]).ends(0).says(&["other"]);
     user.vlm(&["restore", "kept.sqlite3", "--yes"]).ends(0).says(&[
         "kept.sqlite3 is whole, of 2",
-        "lost would be: lab other, 1 revision, 1 line of the audit",
+        "lost would be: lab other, 1 revision, 2 lines of the audit",
         "keys, Terraform states and images are not part of it and stay as they are",
         "restored; the database of before is kept as",
         "vlm.sqlite3.before-restore-2",
     ]);
     user.vlm(&["list"]).ends(0).says(&["good"]).does_not_say("other");
-    user.vlm(&["audit", "--verify"]).ends(0).says(&["2 lines, each follows from the one before it"]);
+    user.vlm(&["audit", "--verify"]).ends(0).says(&["3 lines, each follows from the one before it"]);
     fs::write(user.dir().join("torn"), "no database").expect("the test's folder can be written");
     user.vlm(&["restore", "torn", "--yes"]).ends(2).says(&["vlm: torn is no good copy: file is not a database"]);
     user.vlm(&["restore", "nowhere", "--yes"]).ends(2).says(&["could not use the copy nowhere"]);
 }
 
 #[test]
-fn a_restore_waits_for_nobody() {
+fn nothing_is_restored_under_somebody_else() {
     let user = user_with_a_lab();
     let copy = only_copy(&user)["path"].as_str().expect("a path").to_owned();
-    // Somebody who follows a run has the database open, as the application has.
-    let connection = user.dir().join("data/vlm/vlm.sqlite3.lock");
-    let mut holder = Command::new("flock").arg("-s").arg(&connection).args(["-c", "echo held; exec cat"]);
-    let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("flock is there");
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().expect("it is piped")), &mut line)
-        .expect("flock speaks");
-    user.vlm(&["restore", &copy, "--yes"]).ends(2).says(&["the database is open in process ", "end that first"]);
-    drop(holder.stdin.take());
-    holder.wait().expect("it ends");
-    let lab = Command::new("flock").arg(user.dir().join("data/vlm/locks/good.lock")).args(["true"]).status();
-    assert!(lab.expect("flock is there").success());
+    fs::create_dir_all(user.dir().join("data/vlm/locks")).expect("the test's folder can be written");
+    for (how, lock, expected) in [
+        // As whoever follows a run, and as the application.
+        ("--shared", "vlm.sqlite3.lock", "the database is open in process "),
+        // As a child that outlived its vlm.
+        ("--exclusive", "locks/good.lock", "lab `good` is being changed by another process"),
+    ] {
+        let mut holder = Command::new("flock")
+            .arg(how)
+            .arg(user.dir().join("data/vlm").join(lock))
+            .args(["-c", "echo held; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("flock is there");
+        let mut line = String::new();
+        let mut out = std::io::BufReader::new(holder.stdout.take().expect("it is piped"));
+        std::io::BufRead::read_line(&mut out, &mut line).expect("flock speaks");
+        user.vlm(&["restore", &copy, "--yes"]).ends(2).says(&[expected]);
+        drop(holder.stdin.take()); // cat ends, and the lock with it
+        holder.wait().expect("it ends");
+    }
     user.vlm(&["restore", &copy, "--yes"]).ends(0);
 }
 
@@ -696,15 +715,28 @@ fn the_audit_tells_who_changed_what_and_notices_a_forged_line() {
     let rows = user.vlm(&["audit", "--json"]).ends(0).json();
     check_documented("audit --json", &rows);
     let actions = |rows: &serde_json::Value| -> Vec<String> {
-        rows.as_array().expect("a list").iter().map(|row| format!("{} {} {}", row["line"], row["action"], row["object"])).collect()
+        rows.as_array()
+            .expect("a list")
+            .iter()
+            .map(|row| format!("{} {} {}", row["line"], row["action"], row["object"]))
+            .collect()
     };
-    assert_eq!(actions(&rows), [r#"3 "remove_lab" "other""#, r#"2 "save_lab" "other""#, r#"1 "save_lab" "good""#]);
+    assert_eq!(
+        actions(&rows),
+        [
+            r#"5 "remove_lab" "other""#,
+            r#"4 "place_lab" "other""#,
+            r#"3 "save_lab" "other""#,
+            r#"2 "place_lab" "good""#,
+            r#"1 "save_lab" "good""#
+        ]
+    );
     let some = user.vlm(&["audit", "--lab", "other", "--limit", "1", "--json"]).ends(0).json();
-    assert_eq!(actions(&some), [r#"3 "remove_lab" "other""#]);
+    assert_eq!(actions(&some), [r#"5 "remove_lab" "other""#]);
     user.check(
         &["audit", "--verify"],
         expect![[r#"
-        3 lines, each follows from the one before it
+        5 lines, each follows from the one before it
         0
     "#]],
     );
@@ -714,10 +746,10 @@ fn the_audit_tells_who_changed_what_and_notices_a_forged_line() {
     let at = bytes.windows(10).position(|window| window == b"remove_lab").expect("the action is in it");
     bytes[at..at + 10].copy_from_slice(b"create_lab");
     fs::write(&database, bytes).expect("it can be written");
-    user.vlm(&["audit", "--verify"]).ends(1).says(&["vlm: line 3 of the audit is not as it was written"]);
+    user.vlm(&["audit", "--verify"]).ends(1).says(&["vlm: line 5 of the audit is not as it was written"]);
     let told = user.vlm(&["audit", "--verify", "--json"]).ends(1).json();
     check_documented("audit --verify --json", &told);
-    assert_eq!(told["first_misfit"], 3);
+    assert_eq!(told["first_misfit"], 5);
     user.vlm(&["audit"]).ends(1).says(&["is damaged"]);
 }
 
