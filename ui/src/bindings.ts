@@ -460,14 +460,16 @@ export type RunKind =
 
 /**  Where a run stands. */
 export type RunStatus = 
-/**  At work, or cut off when its process is gone. */
+/**  At work. */
 "running" | 
 /**  Done. */
 "done" | 
 /**  Failed. */
 "failed" | 
 /**  Cancelled. */
-"cancelled";
+"cancelled" | 
+/**  Its process was gone before its end. */
+"cut_off";
 
 /**  A run in a list. */
 export type RunSummary = {

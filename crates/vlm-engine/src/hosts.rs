@@ -10,8 +10,10 @@ use crate::{
     Engine, Event, Resource,
     acceleration::{self, Accelerated},
     libvirt::{self, Connection, HostFacts, Target},
+    secrets::{Kind, Secret, Secrets},
     ssh::{
         Target as SshTarget, Way,
+        ask::{self, Answer, Asker, Person, Question},
         kept::{Kept, NoLink},
         link::{self, Link, Remote, Trust},
     },
@@ -212,6 +214,48 @@ impl Host {
         let auto = vlm_lab::model::Acceleration::Auto;
         let accelerated = acceleration::decide(auto, self, &facts, engine).await.expect("auto is always met");
         Ok(HostStatus::of(&self.name, self.connection().await?.version().await?, &facts, accelerated))
+    }
+}
+
+/// Asks a person once for what the secrets do not know yet, and remembers it there: a link that is opened again, here or by a
+/// keeper of ports, needs nobody at the terminal. What was wrong is forgotten.
+pub(crate) struct Remembering {
+    pub(crate) secrets: Secrets,
+    pub(crate) asker: Asker,
+}
+
+impl Remembering {
+    async fn find(&self, question: &Question) -> Option<Vec<ask::Secret>> {
+        let (kind, name, again) = match question {
+            Question::Passphrase { path, again } => (Kind::KeyPassphrase, path.display().to_string(), *again),
+            Question::Password { host, again } => (Kind::HostPassword, host.clone(), *again),
+            // A yes is remembered by the host's record, and a code is good once.
+            Question::HostKey { .. } | Question::Interactive { .. } => return self.asker.ask(question, NO_LIMIT).await,
+        };
+        if again {
+            let _ = self.secrets.delete(kind, &name).await; // it may never have been there
+        } else if let Ok(Some(known)) = self.secrets.get(kind, &name).await {
+            return Some(vec![ask::Secret::new(known.expose().to_owned())]);
+        }
+        let answers = self.asker.ask(question, NO_LIMIT).await?;
+        if let Some(answer) = answers.first() {
+            // A keyring that is locked keeps nothing: then it is asked for again.
+            let _ = self.secrets.set(kind, &name, Secret::new(answer.to_string())).await;
+        }
+        Some(answers)
+    }
+}
+
+/// The limit is that of whoever asks.
+const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Person for Remembering {
+    fn answer<'a>(&'a self, question: &'a Question) -> Answer<'a> {
+        Box::pin(self.find(question))
+    }
+
+    fn tell(&self, note: &str) {
+        self.asker.tell(note);
     }
 }
 

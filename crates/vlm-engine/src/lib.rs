@@ -181,15 +181,16 @@ impl Engine {
             source => OpenError::Store { path, source },
         })?;
         let (events, _) = broadcast::channel(256);
+        let secrets = secrets::Secrets::of_user();
         let inner = Inner {
             dirs,
             settings,
             store,
-            secrets: secrets::Secrets::of_user(),
             events,
             hosts: Default::default(),
             active: Default::default(),
-            asker: Asker::default(),
+            asker: Asker::new(hosts::Remembering { secrets: secrets.clone(), asker: Asker::default() }),
+            secrets,
         };
         Ok(Engine { inner: Arc::new(inner) })
     }
@@ -204,7 +205,7 @@ impl Engine {
     /// The same engine, with somebody who can be asked for passwords and about keys.
     pub fn with_asker(self, asker: Asker) -> Engine {
         let mut inner = Arc::into_inner(self.inner).expect("an engine's asker is set before it is shared");
-        inner.asker = asker;
+        inner.asker = Asker::new(hosts::Remembering { secrets: inner.secrets.clone(), asker });
         Engine { inner: Arc::new(inner) }
     }
 
