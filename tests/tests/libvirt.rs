@@ -1,11 +1,17 @@
 //! A connection to libvirt while its daemon is stopped, goes on, dies and is started again.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::File,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use tokio::{
+    sync::mpsc,
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 use vlm_engine::libvirt::{Connection, Domain, Error, Target};
 use vlm_tests::Host;
 
@@ -13,6 +19,8 @@ use vlm_tests::Host;
 const ENDS_WITHIN: Duration = Duration::from_secs(45);
 /// Within this what must come has come, on a slow and busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
+/// More than sockets buffer.
+const IMAGE_BYTES: u64 = 64 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_end_and_the_connection_comes_back() {
@@ -33,8 +41,25 @@ async fn calls_end_and_the_connection_comes_back() {
     timeout(LIMIT, changes.changed()).await.expect("a new domain is told").unwrap();
     assert_eq!(names(connection.domains().await.unwrap()), ["other"]);
 
+    // An upload that has begun, more than the daemon takes while it is stopped.
+    connection.ensure_pool("pool", Path::new("/var/lib/libvirt/images/pool")).await.unwrap();
+    let image = host.scratch().join("image");
+    File::create(&image).unwrap().set_len(IMAGE_BYTES).unwrap();
+    let (begin, mut begun) = mpsc::unbounded_channel();
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let (sender, file) = (connection.clone(), image.clone());
+    let upload = tokio::spawn(async move {
+        let told = move |_| {
+            let _ = begin.send(());
+            let _ = wait.recv();
+        };
+        sender.upload("pool", "volume", &file, IMAGE_BYTES, &CancellationToken::new(), told).await
+    });
+    timeout(LIMIT, begun.recv()).await.expect("the upload begins");
+
     // Silence: more calls than there are places all end, in clear words, and so does what connects only now.
     host.inside("kill -STOP $(pidof libvirtd)").ends(0);
+    drop(go_on);
     let begun = Instant::now();
     let late = host.start_vlm(["host", "check", "local"]);
     let mut calls = JoinSet::new();
@@ -57,7 +82,9 @@ async fn calls_end_and_the_connection_comes_back() {
             error => panic!("{error}"),
         }
     }
-    assert_eq!((lost, hung), (4, 6), "calls that the daemon had, and calls that waited for a place");
+    let error = upload.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }) && error.to_string().contains("to pool `pool`"), "{error}");
+    assert_eq!((lost, hung), (3, 7), "calls that the daemon had beside the upload, and calls that waited for a place");
     assert!(begun.elapsed() < ENDS_WITHIN, "calls ended after {:.0} s", begun.elapsed().as_secs_f64());
     assert!(!connection.is_alive().await);
     assert!(matches!(connection.domains().await.unwrap_err(), Error::Hangs { .. }), "the next call ends at once");
@@ -66,6 +93,15 @@ async fn calls_end_and_the_connection_comes_back() {
     // It goes on, and all is well.
     host.inside("kill -CONT $(pidof libvirtd)").ends(0);
     assert_eq!(names(until_it_answers(&connection).await), ["other"]);
+    // The upload does not go on behind our back: it can be done again, as soon as the daemon has seen its old connection close.
+    assert_ne!(connection.volume_length("pool", "volume").await.unwrap(), Some(IMAGE_BYTES));
+    let begun = Instant::now();
+    while let Err(error) = connection.delete_volume("pool", "volume").await {
+        assert!(begun.elapsed() < LIMIT, "{error}");
+        sleep(Duration::from_millis(100)).await;
+    }
+    connection.upload("pool", "volume", &image, IMAGE_BYTES, &CancellationToken::new(), |_| {}).await.unwrap();
+    assert_eq!(connection.volume_length("pool", "volume").await.unwrap(), Some(IMAGE_BYTES));
 
     // It dies: that is told without a question, and named to who asks.
     changes.mark_unchanged();

@@ -1,8 +1,10 @@
 //! What `scripts/bench` measures inside the engine, through its public interface alone; it prints one JSON object.
 //!
-//!     bench labs DIR COUNT       makes an engine's data directory DIR with COUNT labs
-//!     bench check COUNT ROUNDS   checks and renders a lab of COUNT machines, ROUNDS times
-//!     bench events DIR COUNT     stores COUNT events of a run in a database in DIR, and the same rows with SQLite alone
+//!     bench labs DIR COUNT            makes an engine's data directory DIR with COUNT labs
+//!     bench check COUNT ROUNDS        checks and renders a lab of COUNT machines, ROUNDS times
+//!     bench domains DIR SOCKET COUNT  lists COUNT domains of libvirt's test driver in the daemon behind SOCKET, over a round
+//!                                     trip of 20 ms: by our one question, and one by one
+//!     bench events DIR COUNT          stores COUNT events of a run in a database in DIR, and the same rows with SQLite alone
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,14 +12,22 @@ use std::{
     fmt::Write as _,
     fs,
     path::Path,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
 use vlm_engine::{
     Dirs, Engine,
     journal::Journal,
+    libvirt::{self, Target},
     runs::{EventBody, ResourceState, RunKind, TaskOutcome},
     ssh,
     store::Store,
@@ -39,8 +49,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let result = match args.as_slice() {
         ["labs", dir, count] => labs(Path::new(dir), count.parse()?)?,
         ["check", count, rounds] => check(count.parse()?, rounds.parse()?)?,
+        ["domains", dir, socket, count] => domains(Path::new(dir), Path::new(socket), count.parse()?)?,
         ["events", dir, count] => events(Path::new(dir), count.parse()?)?,
-        _ => return Err("usage: bench labs DIR COUNT | check COUNT ROUNDS | events DIR COUNT".into()),
+        _ => {
+            return Err("usage: bench labs DIR COUNT | check COUNT ROUNDS | domains DIR SOCKET COUNT | events DIR COUNT".into());
+        }
     };
     println!("{result}");
     Ok(())
@@ -224,6 +237,87 @@ fn events(dir: &Path, count: usize) -> Result<Value, Box<dyn Error>> {
     }
     tx.commit()?;
     let plain_stored = begun.elapsed();
-    let per_second = |took: std::time::Duration| count as f64 / took.as_secs_f64();
+    let per_second = |took: Duration| count as f64 / took.as_secs_f64();
     Ok(json!({ "ours": per_second(stored), "said": per_second(said), "plain": per_second(plain_stored) }))
+}
+
+/// How long the relay keeps what it is given, in each direction.
+const ONE_WAY: Duration = Duration::from_millis(10);
+
+fn domains(dir: &Path, socket: &Path, count: usize) -> Result<Value, Box<dyn Error>> {
+    let mut text = "<node>".to_owned();
+    for i in 0..count {
+        let _ = write!(
+            text,
+            "<domain type='test'><name>d{i:04}</name><uuid>00000000-0000-4000-8000-{i:012}</uuid><memory>1024</memory>
+             <os><type>hvm</type></os></domain>"
+        );
+    }
+    let (file, relay) = (dir.join("world.xml"), dir.join("relay"));
+    fs::create_dir_all(dir)?;
+    fs::write(&file, text + "</node>")?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let result = runtime.block_on(async {
+        let listener = tokio::net::UnixListener::bind(&relay)?;
+        let socket = socket.to_owned();
+        tokio::spawn(async move {
+            while let Ok((ours, _)) = listener.accept().await {
+                if let Ok(theirs) = UnixStream::connect(&socket).await {
+                    let ((from_us, to_us), (from_them, to_them)) = (ours.into_split(), theirs.into_split());
+                    tokio::spawn(delayed(from_us, to_them));
+                    tokio::spawn(delayed(from_them, to_us));
+                }
+            }
+        });
+        let target = Target::TestFile { file, socket: Some(relay.clone()) };
+        let connection = libvirt::Connection::open(&target).await?;
+        let begun = Instant::now();
+        connection.version().await?;
+        let round_trip = begun.elapsed();
+        let begun = Instant::now();
+        let listed = connection.domains().await?.len();
+        let ours = begun.elapsed();
+
+        // What a client does that knows no better: a list, and a question for each.
+        let one_by_one = tokio::task::spawn_blocking(move || {
+            let connect = virt::connect::Connect::open(Some(&target.uri()))?;
+            let begun = Instant::now();
+            let domains = connect.list_all_domains(0)?;
+            for domain in &domains {
+                domain.state()?;
+            }
+            Ok::<_, virt::error::Error>((domains.len(), begun.elapsed()))
+        });
+        let (asked, one_by_one) = one_by_one.await??;
+        if (listed, asked) != (count, count) {
+            return Err(format!("{listed} domains were listed, {asked} asked, of {count}").into());
+        }
+        let seconds = |took: Duration| took.as_secs_f64();
+        let ratio = seconds(one_by_one) / seconds(ours);
+        Ok::<_, Box<dyn Error>>(json!({
+            "ours": seconds(ours), "one_by_one": seconds(one_by_one), "ratio": ratio, "round_trip": seconds(round_trip),
+        }))
+    });
+    fs::remove_file(&relay)?;
+    result
+}
+
+/// Passes on what it reads, each piece a while after it came: a long way, but not a narrow one.
+async fn delayed(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    let (sender, mut pieces) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some((at, piece)) = pieces.recv().await {
+            let piece: Vec<u8> = piece;
+            tokio::time::sleep_until(at).await;
+            if to.write_all(&piece).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(n @ 1..) = from.read(&mut buffer).await {
+        if sender.send((tokio::time::Instant::now() + ONE_WAY, buffer[..n].to_vec())).is_err() {
+            return;
+        }
+    }
 }

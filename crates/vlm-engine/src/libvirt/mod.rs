@@ -371,6 +371,11 @@ impl Pulse {
     fn beat(&self) {
         self.0.send_replace(());
     }
+
+    /// Whether nobody waits for the call any more.
+    fn is_unheard(&self) -> bool {
+        self.0.is_closed()
+    }
 }
 
 impl Connection {
@@ -676,7 +681,7 @@ impl Connection {
                 let mut buffer = vec![0; UPLOAD_CHUNK];
                 let mut total = 0;
                 loop {
-                    if cancel.is_cancelled() {
+                    if cancel.is_cancelled() || pulse.is_unheard() {
                         return Err(Error::Cancelled);
                     }
                     let n = file.read(&mut buffer).map_err(read)?;
@@ -694,11 +699,12 @@ impl Connection {
                 }
                 stream.finish().map_err(failed)
             })();
-            if sent.is_err() {
-                let _ = volume.delete(0);
-            } else {
+            match sent {
                 // The pool learns the real size of what has come.
-                refresh(&pool_handle);
+                Ok(()) => refresh(&pool_handle),
+                // Somebody may be sending it anew.
+                Err(_) if pulse.is_unheard() => {}
+                Err(_) => drop(volume.delete(0)),
             }
             sent
         })
