@@ -557,6 +557,36 @@ fn the_schema_is_the_committed_one_and_completions_need_no_store() {
 }
 
 #[test]
+fn the_doctor_needs_nothing_to_say_what_is_missing() {
+    let user = User::new(&[("data/vlm/labs/gone/keys/id_ed25519", "")]);
+    let output = user.vlm(&["doctor", "local", "--json"]);
+    check_documented("doctor --json", &output.json());
+    let left = output.json()[0]["findings"].to_string();
+    assert!(left.contains("vlm/labs/gone is of a lab `gone` that you do not have, with its keys"), "{left}");
+    let findings = output.json()[0]["findings"].as_array().expect("a list").clone();
+    let says = |check: &str| findings.iter().any(|finding| finding["check"] == check);
+    assert!(says("tools") && says("libvirt") && says("memory"), "{findings:#?}");
+    let problems = findings.iter().any(|finding| finding["severity"] == "problem");
+    let output = output.ends(i32::from(problems));
+    output.does_not_say("vlm: ");
+    user.check(
+        &["doctor", "nowhere"],
+        expect![[r#"
+        ! vlm: there is no host `nowhere`; `vlm host list` shows those there are
+        2
+    "#]],
+    );
+    user.check(
+        &["doctor", "local", "--fix"],
+        expect![[r#"
+        ! vlm: nobody is here to ask
+        !      say --yes to go on without asking
+        2
+    "#]],
+    );
+}
+
+#[test]
 fn help_shows_examples_and_slips_are_refused() {
     let user = User::new(&[]);
     user.vlm(&["--help"]).ends(0).says(&[

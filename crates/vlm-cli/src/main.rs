@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done, 1 failed, 2 refused before anything was touched, 130 cancelled.
 
+mod doctor;
 mod follow;
 mod hosts;
 mod images;
@@ -163,6 +164,9 @@ enum Command {
         /// A new folder
         dir: PathBuf,
     },
+    /// Say what stands in the way of labs on this computer and on hosts, and what helps
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Arguments),
     /// Computers that run libvirt
     #[command(subcommand)]
     Host(hosts::Command),
@@ -321,6 +325,7 @@ fn run(command: Command) -> Result<(), End> {
         Command::Ssh { machine, command } => labs::ssh(&engine, &machine, &command),
         Command::Backup { file, json, .. } => store::backup(&engine, file.as_deref(), json),
         Command::Audit { lab, limit, json, .. } => store::audit(&engine, lab.as_deref(), limit, json),
+        Command::Doctor(arguments) => block_on(doctor::run(&engine, arguments)),
         Command::Host(command) => hosts::run(&engine, command),
         Command::Image(command) => images::run(&engine, command),
         Command::Logs { lab, serial: Some(machine), .. } => labs::serial(&engine, &lab, &machine),

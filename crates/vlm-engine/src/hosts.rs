@@ -122,6 +122,14 @@ impl Host {
         Host { name: name.to_owned(), way, connection: Default::default(), events: engine.event_sender() }
     }
 
+    /// `USER@ADDRESS[:PORT]`; none for this computer.
+    pub(crate) fn address(&self) -> Option<String> {
+        match &self.way {
+            Way::Direct => None,
+            Way::Through(kept) => Some(kept.remote().to_string()),
+        }
+    }
+
     /// Its libvirt for Terraform's provider, reachable as long as this process lives.
     pub(crate) async fn target(&self) -> Result<Target, Error> {
         Ok(match &self.way {

@@ -6,6 +6,7 @@
 pub mod acceleration;
 pub mod ansible;
 pub mod deploy;
+pub mod doctor;
 pub mod export;
 pub mod hosts;
 pub mod images;
@@ -37,8 +38,8 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    deploy::Runs, hosts::Hosts, images::Images, labs::Labs, ports::Ports, runs::RunId, settings::Settings, ssh::ask::Asker,
-    store::Store,
+    deploy::Runs, doctor::Doctor, hosts::Hosts, images::Images, labs::Labs, ports::Ports, runs::RunId, settings::Settings,
+    ssh::ask::Asker, store::Store,
 };
 
 /// Where our files lie.
@@ -225,6 +226,11 @@ impl Engine {
     /// Hosts that run machines.
     pub fn hosts(&self) -> Hosts<'_> {
         Hosts { engine: self }
+    }
+
+    /// What stands in the way of labs on a host.
+    pub fn doctor(&self) -> Doctor<'_> {
+        Doctor { engine: self }
     }
 
     /// Labs: designs, and what is there of them.

@@ -273,7 +273,7 @@ impl Ports<'_> {
     }
 
     /// The process that keeps the lab's ports, if one does: only a held lock makes the number in the file true.
-    fn keeper(&self, lab: &str) -> Result<Option<Pid>, Error> {
+    pub(crate) fn keeper(&self, lab: &str) -> Result<Option<Pid>, Error> {
         let path = self.lock_path(lab);
         if !path.exists() {
             return Ok(None);

@@ -266,6 +266,45 @@ pub struct HostFacts {
     pub emulators_account: Option<xml::Account>,
     /// UEFI firmware without secure boot, if the host has it.
     pub uefi: Option<UefiFirmware>,
+    /// What keeps guests apart from the host and from each other: `apparmor` or `selinux`, and `dac`.
+    pub security_models: Vec<String>,
+}
+
+/// A storage pool, whether it is active or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefinedPool {
+    /// Its directory on the host.
+    pub path: PathBuf,
+    /// Whether its volumes can be used.
+    pub active: bool,
+    /// Whether it starts with the host.
+    pub autostart: bool,
+    /// Free space, in bytes; none of an inactive one.
+    pub available_bytes: Option<u64>,
+}
+
+/// A volume, and the file that it stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeFile {
+    /// Its name, unique in the pool.
+    pub name: String,
+    /// Its file on the host.
+    pub path: String,
+    /// The file that it is a copy-on-write clone of.
+    pub backing: Option<String>,
+    /// What it takes up, in bytes.
+    pub allocated_bytes: u64,
+}
+
+/// What a domain is made of that it shares with its host.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Uses {
+    /// The domain.
+    pub domain: String,
+    /// Paths of files and names of volumes.
+    pub disks: Vec<String>,
+    /// Names of networks, and bridge devices.
+    pub networks: Vec<String>,
 }
 
 /// A connection, opened anew by the next call when it has ended. Cheap to clone; clones share it.
@@ -554,6 +593,7 @@ impl Connection {
                 emulator: capabilities.emulator,
                 emulators_account: capabilities.emulators_account,
                 uefi,
+                security_models: capabilities.security_models,
             })
         })
         .await
@@ -585,6 +625,62 @@ impl Connection {
             refresh(&pool);
             let path = xml::pool_path(&pool.xml_desc(0)?);
             Ok(Some(Pool { path, available_bytes: pool.info()?.available }))
+        })
+        .await
+    }
+
+    /// The pool of that name as it is, active or not.
+    pub async fn defined_pool(&self, name: &str) -> Result<Option<DefinedPool>, Error> {
+        let name = name.to_owned();
+        self.call(format!("look at pool `{name}`"), move |connect| {
+            let pool = match connect.lookup_storage_pool_by_name(&name) {
+                Ok(pool) => pool,
+                Err(error) if is_gone(&error) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let active = pool.is_active()?;
+            let available_bytes = if active { Some(pool.info()?.available) } else { None };
+            let path = xml::pool_path(&pool.xml_desc(0)?);
+            Ok(Some(DefinedPool { path, active, autostart: pool.autostart()?, available_bytes }))
+        })
+        .await
+    }
+
+    /// The volumes of a pool with their files; none where there is no such pool or it is not active.
+    pub async fn volume_files(&self, pool: &str) -> Result<Vec<VolumeFile>, Error> {
+        let pool = pool.to_owned();
+        self.call(format!("look at the volumes of pool `{pool}`"), move |connect| {
+            let Some(pool) = active_pool(connect, &pool)? else { return Ok(Vec::new()) };
+            refresh(&pool);
+            let file = |volume: &StorageVol| Ok(xml::volume(&volume.xml_desc(0)?));
+            let files = pool.list_all_volumes(0)?.iter().map(file).collect::<Vec<Result<_, virt::error::Error>>>();
+            files.into_iter().filter(|file| !matches!(file, Err(error) if is_gone(error))).collect()
+        })
+        .await
+    }
+
+    /// What each domain uses, one call a domain.
+    pub async fn uses(&self) -> Result<Vec<Uses>, Error> {
+        self.call("look at what domains use", |connect| {
+            let uses = |domain: &VirtDomain| Ok(xml::uses(&domain.xml_desc(0)?));
+            let all = connect.list_all_domains(0)?.iter().map(uses).collect::<Vec<Result<_, virt::error::Error>>>();
+            all.into_iter().filter(|uses| !matches!(uses, Err(error) if is_gone(error))).collect()
+        })
+        .await
+    }
+
+    /// Starts a network that is forgotten when it is stopped, from its XML.
+    pub(crate) async fn start_passing_network(&self, name: &str, xml: String) -> Result<(), Error> {
+        self.call(format!("start network `{name}`"), move |connect| connect.create_network_xml(&xml).map(|_| ())).await
+    }
+
+    /// Stops a network; that it is not there is fine.
+    pub(crate) async fn stop_network(&self, name: &str) -> Result<(), Error> {
+        let owned = name.to_owned();
+        self.call(format!("stop network `{name}`"), move |connect| match connect.lookup_network_by_name(&owned) {
+            Ok(network) => network.destroy(),
+            Err(error) if is_gone(&error) => Ok(()),
+            Err(error) => Err(error),
         })
         .await
     }

@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 use roxmltree::{Document, Node};
 use vlm_lab::render::UefiFirmware;
 
-use super::Network;
+use super::{Network, Uses, VolumeFile};
 
 /// What a host's capabilities say of x86-64 guests. See <https://libvirt.org/formatcaps.html>.
 pub struct Capabilities {
@@ -19,6 +19,8 @@ pub struct Capabilities {
     pub emulator: Option<PathBuf>,
     /// The account that QEMU runs as.
     pub emulators_account: Option<Account>,
+    /// Names of the security models in use: `apparmor` or `selinux`, and `dac`.
+    pub security_models: Vec<String>,
 }
 
 /// A user and a group, by number.
@@ -33,12 +35,14 @@ pub struct Account {
 impl Capabilities {
     /// Reads `<capabilities>`. What is missing is taken as not there.
     pub fn of(text: &str) -> Capabilities {
-        let mut capabilities = Capabilities { kvm: false, emulator: None, emulators_account: None };
+        let mut capabilities =
+            Capabilities { kvm: false, emulator: None, emulators_account: None, security_models: Vec::new() };
         let Ok(document) = Document::parse(text) else { return capabilities };
         // <secmodel><model>dac</model><baselabel type='kvm'>+64055:+994</baselabel></secmodel>
-        let mut models = document.descendants().filter(|node| node.has_tag_name("secmodel"));
+        let models = || document.descendants().filter(|node| node.has_tag_name("secmodel"));
+        capabilities.security_models = models().filter_map(|model| child_text(model, "model")).collect();
         capabilities.emulators_account =
-            models.find(|model| child_text(*model, "model").as_deref() == Some("dac")).and_then(|dac| {
+            models().find(|model| child_text(*model, "model").as_deref() == Some("dac")).and_then(|dac| {
                 let label = child_text(dac, "baselabel")?;
                 let (user, group) = label.strip_prefix('+')?.split_once(":+")?;
                 Some(Account { user: user.parse().ok()?, group: group.parse().ok()? })
@@ -88,6 +92,45 @@ fn subnet(ip: Node<'_, '_>) -> Option<Ipv4Net> {
         (None, None) => return None,
     };
     Some(subnet.trunc())
+}
+
+/// What a domain uses of its host: files, volumes, networks, bridges. See <https://libvirt.org/formatdomain.html>.
+pub fn uses(text: &str) -> Uses {
+    let Ok(document) = Document::parse(text) else { return Uses::default() };
+    let domain = child_text(document.root_element(), "name").unwrap_or_default();
+    let of = |element: &'static str, attributes: &'static [&'static str]| {
+        document
+            .descendants()
+            .filter(move |node| node.has_tag_name(element))
+            .flat_map(|node| children(node, "source"))
+            .flat_map(move |source| attributes.iter().filter_map(move |name| source.attribute(*name)))
+            .map(str::to_owned)
+            .collect()
+    };
+    Uses { domain, disks: of("disk", &["file", "volume", "dev"]), networks: of("interface", &["network", "bridge"]) }
+}
+
+/// A volume's name, file, backing file and size. See <https://libvirt.org/formatstorage.html>.
+pub fn volume(text: &str) -> VolumeFile {
+    let mut volume = VolumeFile { name: String::new(), path: String::new(), backing: None, allocated_bytes: 0 };
+    let Ok(document) = Document::parse(text) else { return volume };
+    let root = document.root_element();
+    let path_of = |part: &'static str| children(root, part).find_map(|node| child_text(node, "path"));
+    volume.name = child_text(root, "name").unwrap_or_default();
+    volume.path = path_of("target").unwrap_or_default();
+    volume.backing = path_of("backingStore");
+    volume.allocated_bytes = child_text(root, "allocation").and_then(|bytes| bytes.parse().ok()).unwrap_or_default();
+    volume
+}
+
+/// A network with addresses that are translated, for as long as somebody looks whether it passes packets.
+pub fn passing_network(name: &str, bridge: &str, host: Ipv4Addr, prefix: u8) -> String {
+    format!(
+        "<network><name>{}</name><forward mode='nat'/><bridge name='{}' stp='off' delay='0'/>\
+         <ip address='{host}' prefix='{prefix}'/></network>",
+        escape(name),
+        escape(bridge)
+    )
 }
 
 /// A pool's directory.
