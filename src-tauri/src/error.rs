@@ -127,7 +127,7 @@ impl From<hosts::Error> for CommandError {
         match error {
             hosts::Error::Store(error) => error.into(),
             hosts::Error::Libvirt(error) => deploy::Error::from(error).into(),
-            hosts::Error::Link(_) => CommandError {
+            hosts::Error::Link(_) | hosts::Error::NoLink(_) => CommandError {
                 code: ErrorCode::Failed,
                 message: vlm_engine::chain(&error),
                 hint: Some("`vlm host check` in a terminal tells the same".into()),

@@ -137,6 +137,13 @@ impl Host {
         Running::start(command).end(LIMIT)
     }
 
+    /// Pulls (or plugs) its network cable.
+    pub fn cable(&self, plugged: bool) {
+        let mut command = Command::new(rig());
+        command.args([if plugged { "mend" } else { "cut" }, &self.number.to_string()]);
+        Running::start(command).end(LIMIT).ends(0);
+    }
+
     /// Starts `vlm`.
     pub fn start_vlm<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Running {
         let mut command = self.command([vlm()]);

@@ -7,6 +7,7 @@ mod command;
 mod documented;
 mod host;
 mod images;
+mod workstation;
 
 use std::{
     env,
@@ -19,6 +20,7 @@ pub use command::{Keyboard, Output, Running};
 pub use documented::{check_documented, check_documented_event};
 pub use host::Host;
 pub use images::{Image, image};
+pub use workstation::{Workstation, connections};
 
 /// The repository.
 pub fn repository() -> &'static Path {

@@ -107,60 +107,26 @@ fn show(status: &HostStatus) -> Result<(), End> {
 
 impl From<Error> for End {
     fn from(error: Error) -> End {
+        if let Some(link) = error.link() {
+            return of_link(link);
+        }
         match &error {
-            Error::Link(link) => {
-                let (refused, hint) = advice(link, false);
-                if refused { End::Refused(chain(&error), hint) } else { End::Failed(chain(&error), hint) }
-            }
-            Error::Store(_) | Error::Libvirt(_) => End::Failed(chain(&error), String::new()),
             Error::Unknown(_) | Error::Taken(_) | Error::Name(_) | Error::IsLocal | Error::InUse { .. } => {
                 End::Refused(error.to_string(), String::new())
             }
+            _ => End::Failed(chain(&error), String::new()),
         }
     }
 }
 
-/// Whether nothing was touched over there, and what to do; `on_the_way` to the host that was meant.
-fn advice(error: &link::Error, on_the_way: bool) -> (bool, String) {
-    use link::Error;
-    match error {
-        Error::Through { source, .. } => advice(source, true),
-        Error::UnknownHostKey { .. } if on_the_way => (
-            true,
-            "say vlm host add at a terminal, where you are asked, or `ssh` there once, so that your known_hosts has its key"
-                .into(),
-        ),
-        Error::UnknownHostKey { fingerprint, .. } => {
-            (true, format!("compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}"))
-        }
-        Error::WrongHostKey { .. } => {
-            (true, "if the host was installed anew, remove its old key, or the host here, first".into())
-        }
-        Error::Config(_) | Error::JumpName { .. } | Error::Circle { .. } => (true, String::new()),
-        Error::NotLetIn { takes, .. }
-            if takes.iter().any(|method| method == "password" || method == "keyboard-interactive") =>
-        {
-            (
-                false,
-                "at a terminal you are asked for a password; otherwise your key has to be in its ~/.ssh/authorized_keys".into(),
-            )
-        }
-        Error::NotLetIn { .. } => {
-            (false, "your public key has to be in the ~/.ssh/authorized_keys of that user over there".into())
-        }
-        Error::Ended { .. } => {
-            let hint = "--identity FILE offers one key alone, and so does IdentitiesOnly with IdentityFile in ~/.ssh/config";
-            (false, hint.into())
-        }
-        Error::NoLibvirt { .. } => {
-            let hint = "install libvirt there and start it, let this user use its socket (group libvirt), and let its sshd forward \
-                        it (AllowStreamLocalForwarding)";
-            (false, hint.into())
-        }
-        Error::Unreachable { .. }
-        | Error::NotSsh { .. }
-        | Error::Protocol { .. }
-        | Error::Identity { .. }
-        | Error::Socket { .. } => (false, String::new()),
+fn of_link(error: &link::Error) -> End {
+    let (message, hint) = (chain(error), error.remedy());
+    match error.innermost() {
+        link::Error::UnknownHostKey { .. }
+        | link::Error::WrongHostKey { .. }
+        | link::Error::Config(_)
+        | link::Error::JumpName { .. }
+        | link::Error::Circle { .. } => End::Refused(message, hint),
+        _ => End::Failed(message, hint),
     }
 }

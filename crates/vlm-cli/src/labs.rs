@@ -127,6 +127,8 @@ pub fn ssh(engine: &Engine, target: &str, command: &[String]) -> Result<(), End>
     if row.state == LabState::Designed || !config.is_file() {
         return Err(End::Refused(format!("lab `{lab}` is not deployed"), format!("deploy it with `vlm up {lab}`")));
     }
+    let reached = crate::block_on(engine.ports().reach(lab, machine));
+    reached.map_err(|error| End::Failed(vlm_engine::chain(&error), String::new()))?;
     let error = Command::new("ssh").arg("-F").arg(config).arg(machine).arg("--").args(command).exec();
     Err(End::Failed(format!("could not start ssh: {error}"), "install openssh-client".into()))
 }

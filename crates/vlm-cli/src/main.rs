@@ -51,17 +51,23 @@ enum Command {
     Plan {
         /// A lab file, or the name of a lab
         lab: String,
+        /// The host for machines that name none; said more than once, they are spread by the memory that is left
+        #[arg(long = "host", value_name = "NAME")]
+        hosts: Vec<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Deploy a lab: make the host have what the lab says
     #[command(
-        after_help = "Examples:\n  vlm up lab.yaml\n  vlm up hello --yes        without asking\n  vlm up hello --wait 30m   for slow hosts"
+        after_help = "Examples:\n  vlm up lab.yaml\n  vlm up hello --yes        without asking\n  vlm up hello --wait 30m   for slow hosts\n  vlm up hello --host lab1  on a host that `vlm host add` has added"
     )]
     Up {
         /// A lab file, or the name of a lab
         lab: String,
+        /// The host for machines that name none; said more than once, they are spread by the memory that is left
+        #[arg(long = "host", value_name = "NAME")]
+        hosts: Vec<String>,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
@@ -258,13 +264,13 @@ fn run(command: Command) -> Result<(), End> {
         Command::Logs { lab, serial: Some(machine), .. } => labs::serial(&engine, &lab, &machine),
         Command::Logs { lab, follow, run, json, .. } => follow::logs(&engine, &lab, follow, run, json),
         Command::Status { lab, json } => block_on(labs::status(&engine, &lab, json)),
-        Command::Plan { lab, json } => block_on(runs::plan(&engine, &lab, json)),
-        Command::Up { lab, yes, wait } => {
+        Command::Plan { lab, hosts, json } => block_on(runs::plan(&engine, &lab, &hosts, json)),
+        Command::Up { lab, hosts, yes, wait } => {
             let engine = match wait {
                 Some(wait) => engine.with_ready_limit(wait),
                 None => engine,
             };
-            block_on(runs::up(&engine, &lab, yes))
+            block_on(runs::up(&engine, &lab, &hosts, yes))
         }
         Command::Stop { lab, force } => block_on(runs::stop(&engine, &lab, force)),
         Command::Start { lab } => block_on(runs::start(&engine, &lab)),

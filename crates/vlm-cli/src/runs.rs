@@ -76,8 +76,13 @@ fn lab_of(engine: &Engine, target: &str) -> Result<String, End> {
 }
 
 /// Plans, without hanging when cancelled.
-async fn planned(engine: &Engine, lab: &str, cancel: &CancellationToken) -> Result<Result<PlannedRun, Error>, End> {
-    unless_cancelled(async { Ok::<_, End>(engine.runs().plan(lab, cancel).await) }, cancel).await
+async fn planned(
+    engine: &Engine,
+    lab: &str,
+    hosts: &[String],
+    cancel: &CancellationToken,
+) -> Result<Result<PlannedRun, Error>, End> {
+    unless_cancelled(async { Ok::<_, End>(engine.runs().plan(lab, hosts, cancel).await) }, cancel).await
 }
 
 /// What stopped a plan; the stored document's problems are shown line by line.
@@ -97,10 +102,10 @@ fn stopped(error: Error, target: &str) -> End {
 }
 
 /// `vlm plan`
-pub async fn plan(engine: &Engine, target: &str, json: bool) -> Result<(), End> {
+pub async fn plan(engine: &Engine, target: &str, hosts: &[String], json: bool) -> Result<(), End> {
     let lab = lab_of(engine, target)?;
     let cancel = cancel_on_interrupt();
-    let planned = planned(engine, &lab, &cancel).await?.map_err(|error| stopped(error, target))?;
+    let planned = planned(engine, &lab, hosts, &cancel).await?.map_err(|error| stopped(error, target))?;
     if json {
         return print_json(&json!({
             "lab": planned.lab,
@@ -110,9 +115,7 @@ pub async fn plan(engine: &Engine, target: &str, json: bool) -> Result<(), End> 
             "starts": planned.starts,
             "configures": planned.configures,
             "ports": planned.ports,
-            "acceleration": planned.acceleration,
-            "needs_memory_mib": planned.needs_memory_mib,
-            "has_memory_mib": planned.has_memory_mib,
+            "hosts": planned.hosts,
             "warnings": planned.warnings,
         }));
     }
@@ -141,11 +144,11 @@ fn show(planned: &PlannedRun) -> Result<(), End> {
     }
     if !planned.starts.is_empty() {
         print_line(&format!("  starts {}", planned.starts.join(", ")))?;
-        print_line(&format!(
-            "  needs {} MiB of memory, the host has {} MiB",
-            planned.needs_memory_mib, planned.has_memory_mib
-        ))?;
-        print_line(&format!("  runs on {}: {}", accelerator(planned.acceleration.kvm), planned.acceleration.why))?;
+        for share in planned.hosts.iter().filter(|share| share.needs_memory_mib > 0) {
+            let (needs, has) = (share.needs_memory_mib, share.has_memory_mib);
+            print_line(&format!("  needs {needs} MiB of memory, host {} has {has} MiB", share.host))?;
+            print_line(&format!("  runs on {}: {}", accelerator(share.acceleration.kvm), share.acceleration.why))?;
+        }
     }
     if planned.ports {
         print_line("  opens or closes published ports")?;
@@ -162,11 +165,11 @@ pub fn accelerator(kvm: bool) -> &'static str {
 }
 
 /// `vlm up`
-pub async fn up(engine: &Engine, target: &str, yes: bool) -> Result<(), End> {
+pub async fn up(engine: &Engine, target: &str, hosts: &[String], yes: bool) -> Result<(), End> {
     let lab = lab_of(engine, target)?;
     let cancel = cancel_on_interrupt();
     let planned = loop {
-        match planned(engine, &lab, &cancel).await? {
+        match planned(engine, &lab, hosts, &cancel).await? {
             Ok(planned) => break planned,
             Err(Error::ImagesToBuild(names)) => {
                 for name in names {

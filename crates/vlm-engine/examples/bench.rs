@@ -115,6 +115,7 @@ fn check(count: usize, rounds: usize) -> Result<Value, Box<dyn Error>> {
         host_keys: BTreeMap::new(),
         lab_key: key.public.clone(),
         uefi: None,
+        ssh_ports: Default::default(),
         lab_dir: "/labs/bench".into(),
     };
     // The first round also reads the embedded schemas; a `vlm plan` pays for that each time, so it is told apart.

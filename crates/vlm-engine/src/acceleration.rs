@@ -16,8 +16,11 @@ use tokio_util::sync::CancellationToken;
 use vlm_lab::{model::Acceleration, render::DomainType};
 
 use crate::{
+    Engine,
+    hosts::Host,
     libvirt::{HostFacts, xml::Account},
     process::Program,
+    ssh::{Way, kept::Kept},
     store::Store,
 };
 
@@ -47,13 +50,17 @@ impl Accelerated {
     }
 }
 
-/// Decides how the guests of a lab run on this computer. `Err` says why the wish cannot be met.
-pub async fn decide(wish: Acceleration, facts: &HostFacts, store: &Store, scratch: &Path) -> Result<Accelerated, String> {
+/// Decides how the guests of a lab run on a host. `Err` says why the wish cannot be met.
+pub(crate) async fn decide(wish: Acceleration, host: &Host, facts: &HostFacts, engine: &Engine) -> Result<Accelerated, String> {
+    let measured = async || match &host.way {
+        Way::Direct => measured(facts, engine.store(), &engine.dirs().data.join("probe")).await,
+        Way::Through(kept) => measured_there(kept, &host.name, facts, engine.store()).await,
+    };
     match wish {
         Acceleration::Tcg => Ok(Accelerated { kvm: false, why: "the lab asks for TCG".into() }),
-        Acceleration::Auto => Ok(measured(facts, store, scratch).await),
+        Acceleration::Auto => Ok(measured().await),
         Acceleration::Kvm => {
-            let measured = measured(facts, store, scratch).await;
+            let measured = measured().await;
             if measured.kvm { Ok(measured) } else { Err(format!("the lab insists on KVM, but {}", measured.why)) }
         }
     }
@@ -106,6 +113,52 @@ async fn measured(facts: &HostFacts, store: &Store, scratch: &Path) -> Accelerat
     found
 }
 
+/// The same on a host behind a link: a script of a few lines boots the probe there.
+async fn measured_there(kept: &Kept, host: &str, facts: &HostFacts, store: &Store) -> Accelerated {
+    let listed = |why: &str| Accelerated { kvm: true, why: format!("libvirt there lists KVM; it was not measured: {why}") };
+    let Some(emulator) = facts.emulator.as_deref().and_then(Path::to_str).filter(|_| facts.kvm_listed) else {
+        return Accelerated { kvm: false, why: "libvirt there offers no KVM".into() };
+    };
+    // A path that a shell would take for more than a path.
+    if !emulator.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {
+        return listed("its emulator has an unusual path");
+    }
+    let Ok(output) = kept.exec("cat /proc/sys/kernel/random/boot_id", b"").await else { return listed("its link was lost") };
+    let basis = format!("{} {emulator} {PROBE}", String::from_utf8_lossy(&output.stdout).trim());
+    if let Ok(Some(known)) = store.host_fact(host, "kvm", &basis)
+        && let Ok(known) = serde_json::from_str(&known)
+    {
+        return known;
+    }
+    let script = format!("emulator={emulator}\n{}", include_str!("probe.sh"));
+    let found = match kept.exec(&script, &boot_sector()).await {
+        Ok(output) => judge(&String::from_utf8_lossy(&output.stdout)).unwrap_or_else(|why| listed(&why)),
+        Err(error) => return listed(&error.to_string()),
+    };
+    let _ = store.save_host_fact(host, "kvm", &basis, &serde_json::to_string(&found).expect("it serialises"));
+    found
+}
+
+/// What probe.sh printed: a line for each way, with QEMU's exit status and the milliseconds that it took.
+fn judge(printed: &str) -> Result<Accelerated, String> {
+    let took = |how: &str| -> Option<(i32, u64)> {
+        let line = printed.lines().find_map(|line| line.strip_prefix(how))?;
+        let (status, ms) = line.trim().split_once(' ')?;
+        Some((status.parse().ok()?, ms.parse().ok()?))
+    };
+    if printed.contains("no access") {
+        return Err("the account there may not open /dev/kvm".into());
+    }
+    let tcg = |why: String| Accelerated { kvm: false, why: format!("KVM is offered but does not run guests well: {why}") };
+    let (status, ms) = took("kvm ").ok_or("the probe said nothing")?;
+    let limit = took("tcg ").filter(|(status, _)| *status == EXIT_STATUS).map(|(_, ms)| ms + LEEWAY.as_millis() as u64);
+    Ok(match limit {
+        _ if status != EXIT_STATUS => tcg(format!("QEMU ended with status {status} after {ms} ms")),
+        Some(limit) if ms > limit => tcg(format!("a probe guest took {ms} ms on KVM, more than {limit} ms")),
+        _ => Accelerated { kvm: true, why: format!("a probe guest ran on KVM within {ms} ms") },
+    })
+}
+
 /// Whether `account`, who is also in `groups`, may read and write a file of this mode, owner and group.
 fn may_open((mode, owner, group): (u32, u32, u32), account: Account, groups: &[u32]) -> bool {
     let bits = match account {
@@ -149,15 +202,19 @@ async fn compare(emulator: &Path, scratch: &Path) -> Result<Duration, String> {
     }
 }
 
-/// Boots the probe; how long it took, or why it did not work.
-async fn probe(emulator: &Path, scratch: &Path, how: &[&str], limit: Duration) -> Result<Duration, String> {
+fn boot_sector() -> [u8; 512] {
     let mut sector = [0u8; 512];
     // mov al, EXIT_VALUE; out 0xf4, al; hlt; jmp to the hlt
     sector[..7].copy_from_slice(&[0xb0, EXIT_VALUE, 0xe6, 0xf4, 0xf4, 0xeb, 0xfd]);
     sector[510..].copy_from_slice(&[0x55, 0xaa]);
+    sector
+}
+
+/// Boots the probe; how long it took, or why it did not work.
+async fn probe(emulator: &Path, scratch: &Path, how: &[&str], limit: Duration) -> Result<Duration, String> {
     crate::terraform::create_private_dir(scratch).map_err(|error| error.to_string())?;
     let disk = tempfile::NamedTempFile::new_in(scratch).map_err(|error| error.to_string())?;
-    fs::write(disk.path(), sector).map_err(|error| error.to_string())?;
+    fs::write(disk.path(), boot_sector()).map_err(|error| error.to_string())?;
     let program = Program::new(emulator, scratch)
         .args(how)
         .args(["-machine", "pc", "-m", "16", "-nodefaults", "-no-user-config", "-display", "none"])
@@ -176,6 +233,17 @@ async fn probe(emulator: &Path, scratch: &Path, how: &[&str], limit: Duration) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_probe_of_another_host_is_judged_like_ours() {
+        let kvm = |printed: &str| judge(printed).map(|found| found.kvm);
+        assert_eq!(kvm("tcg 85 300\nkvm 85 90\n"), Ok(true));
+        assert_eq!(kvm("tcg 1 300\nkvm 85 4000\n"), Ok(true)); // a QEMU that cannot emulate
+        assert_eq!(kvm("tcg 85 70\nkvm 85 4500\n"), Ok(false));
+        assert_eq!(kvm("tcg 85 70\nkvm 124 5000\n"), Ok(false));
+        assert!(kvm("no access\n").is_err());
+        assert!(kvm("").is_err());
+    }
 
     #[test]
     fn groups_of_an_account() {

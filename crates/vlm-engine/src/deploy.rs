@@ -6,64 +6,47 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs, io,
-    net::Ipv4Addr,
     num::NonZeroUsize,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
 
-use sha2::{Digest, Sha256};
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::Semaphore,
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, interval},
 };
 use tokio_util::sync::CancellationToken;
 use vlm_lab::{
-    Lab, Machine,
-    lifecycle::DomainState,
-    model::{Firmware, NetworkMode},
     phase::{self, Phase, Standing},
-    plan::{self, Change, ChangeKind, Disruption},
-    problems::{Problem, Severity},
-    render::{self, Context, KeyPair},
+    plan::{self, Change, Disruption},
+    problems::Problem,
 };
 
 use crate::{
     Engine, Resource,
-    acceleration::{self, Accelerated},
-    ansible::{self, message::TaskEvent},
-    chain,
-    hosts::{self, LOCAL},
-    images,
+    acceleration::Accelerated,
+    ansible, chain, hosts, images,
     journal::Journal,
     labs,
-    libvirt::{self, Connection, HostFacts, Thing},
-    lock::{self, Lock},
-    ports,
+    libvirt::{self, Thing},
+    lock, ports,
     readiness::{self, Login, NotReady, Seen, States, Watch},
-    runs::{EventBody, ResourceState, RunEvent, RunId, RunKind, RunStatus, RunSummary, TaskOutcome},
+    runs::{EventBody, ResourceState, RunEvent, RunId, RunKind, RunStatus, RunSummary},
+    site::{self, FollowedStates, Place, Site},
     ssh,
-    store::{self, LabRow, LabState, MachineRow},
+    store::{self, LabState, MachineRow},
     terraform::{
-        self, Known, Planned, Terraform, create_private_dir,
+        self, Known, Planned,
         message::{Message, Progress},
-        write_private,
     },
 };
 
-/// How long a machine may take to be ready under KVM and under TCG, unless the settings say otherwise.
-const READY_LIMIT_KVM: Duration = Duration::from_secs(5 * 60);
-/// An emulated guest on a busy computer takes minutes for what KVM does in seconds.
-const READY_LIMIT_TCG: Duration = Duration::from_secs(20 * 60);
 /// How long a guest may take to obey the power button before it is forced off.
 const SHUT_DOWN_LIMIT: Duration = Duration::from_secs(90);
-/// How often the host's domains are listed while a run waits for them.
+/// How often a stop lists the lab's domains.
 const STATES_EVERY: Duration = Duration::from_millis(500);
-
-/// How often the domains that Terraform makes are looked at: a guest needs seconds from power-on to its first program.
-const HOLD_BACK_EVERY: Duration = Duration::from_millis(100);
 
 /// Why a run could not be planned, or failed.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +63,15 @@ pub enum Error {
     /// libvirt.
     #[error(transparent)]
     Libvirt(#[from] libvirt::Error),
+    /// A host, or the way to it.
+    #[error("host `{host}`: {error}")]
+    Host {
+        /// Its name.
+        host: String,
+        /// What is wrong.
+        #[source]
+        error: Box<hosts::Error>,
+    },
     /// Terraform.
     #[error(transparent)]
     Terraform(#[from] terraform::Error),
@@ -131,6 +123,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What went wrong about a host.
+    pub(crate) fn of_host(host: &str, error: hosts::Error) -> Error {
+        match error {
+            // Of this computer the words of libvirt say enough.
+            hosts::Error::Libvirt(error) if host == hosts::LOCAL => Error::Libvirt(error),
+            error => Error::Host { host: host.to_owned(), error: Box::new(error) },
+        }
+    }
+
     /// Whether nothing was touched.
     pub fn is_refusal(&self) -> bool {
         match self {
@@ -138,6 +139,7 @@ impl Error {
             | Error::ImagesToBuild(_)
             | Error::Refused { .. }
             | Error::Lock(lock::Error::Busy { .. }) => true,
+            Error::Host { error, .. } => matches!(**error, hosts::Error::Unknown(_)),
             Error::Labs(error) => matches!(
                 error,
                 labs::Error::Unknown(_)
@@ -186,17 +188,26 @@ pub struct PlannedRun {
     pub configures: Vec<String>,
     /// Whether published ports are opened or closed.
     pub ports: bool,
-    /// How guests run, and why.
+    /// What each host is asked for, one at least.
+    pub hosts: Vec<HostShare>,
+    /// Warnings about the lab, and about what it asks of the hosts.
+    pub warnings: Vec<String>,
+    /// For each place, what Terraform does there.
+    work: Vec<Planned>,
+    site: Arc<Site>,
+}
+
+/// What a run asks of a host.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct HostShare {
+    /// Its name.
+    pub host: String,
+    /// How guests run there, and why.
     pub acceleration: Accelerated,
     /// Memory that the machines to be started take, in MiB.
     pub needs_memory_mib: u64,
     /// Memory that the host could give them, in MiB.
     pub has_memory_mib: u64,
-    /// Warnings about the lab, and about what it asks of the host.
-    pub warnings: Vec<String>,
-    /// What it makes on the host.
-    makes: BTreeSet<Thing>,
-    site: Arc<Site>,
 }
 
 impl PlannedRun {
@@ -221,26 +232,10 @@ impl PlannedRun {
         self.planned.iter().map(|planned| planned.disruption).max().unwrap_or(Disruption::None)
     }
 
-    /// The directory with `main.tf` and the saved plan.
-    pub fn terraform_dir(&self) -> &Path {
-        &self.site.terraform.dir
+    /// The directories with `main.tf` and the saved plan, one of each host.
+    pub fn terraform_dirs(&self) -> impl Iterator<Item = &Path> {
+        self.site.places.iter().map(|place| place.terraform.dir.as_path())
     }
-}
-
-/// One lab on one host: everything that the steps of a run share.
-struct Site {
-    engine: Engine,
-    row: LabRow,
-    lab: Lab,
-    machines: Vec<Machine>,
-    dir: PathBuf,
-    terraform: Terraform,
-    connection: Connection,
-    facts: HostFacts,
-    acceleration: Accelerated,
-    context: Context,
-    key: Arc<KeyPair>,
-    _lock: Lock,
 }
 
 /// A run at work, followed by its events.
@@ -271,19 +266,25 @@ pub struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    /// Plans what a deploy of the stored lab would do. Writes our own files, changes nothing on the host.
-    pub async fn plan(&self, lab: &str, cancel: &CancellationToken) -> Result<PlannedRun, Error> {
-        let site = Site::open(self.engine, lab).await?;
+    /// Plans what a deploy of the stored lab would do, its machines placed on `hosts` where they name none and are nowhere yet.
+    /// Writes our own files, changes nothing on a host.
+    pub async fn plan(&self, lab: &str, hosts: &[String], cancel: &CancellationToken) -> Result<PlannedRun, Error> {
+        let mut site = Site::open(self.engine, lab, hosts).await?;
+        site.assign_ssh_ports()?;
         site.write()?;
-        site.terraform.init(cancel).await?;
-        site.forget_what_is_gone(cancel).await?;
+        for place in &site.places {
+            place.terraform.init(cancel).await?;
+            place.forget_what_is_gone(cancel).await?;
+        }
         site.refuse_conflicts().await?;
-        site.terraform.plan(false, cancel, |_| {}).await?;
-        let Planned { changes, makes } = site.terraform.planned(cancel).await?;
-        let makes: BTreeSet<Thing> = makes.iter().filter_map(thing).collect();
-        site.refuse_taken(&makes).await?;
-        let (starts, configures) = site.to_do(&changes).await?;
-        let needs_memory_mib = site.machines.iter().filter(|m| starts.contains(&m.name)).map(|m| m.memory.as_mib()).sum();
+        let mut work = Vec::new();
+        for place in &site.places {
+            place.terraform.plan(false, &place.uri, cancel, |_| {}).await?;
+            let planned = place.terraform.planned(cancel).await?;
+            place.refuse_taken(&things(&planned.makes)).await?;
+            work.push(planned);
+        }
+        let (starts, configures) = site.to_do(&work).await?;
         let mut warnings: Vec<String> = self
             .engine
             .labs()
@@ -292,62 +293,52 @@ impl Runs<'_> {
             .into_iter()
             .map(|p| p.message)
             .collect();
-        if needs_memory_mib > site.facts.free_memory_mib {
+        let mut run = site.simple(RunKind::Deploy, starts, configures, work);
+        for share in run.hosts.iter().filter(|share| share.needs_memory_mib > share.has_memory_mib) {
             warnings.push(format!(
-                "the machines to start take {needs_memory_mib} MiB of memory, the host has {} MiB left",
-                site.facts.free_memory_mib
+                "the machines to start take {} MiB of memory, host `{}` has {} MiB left",
+                share.needs_memory_mib, share.host, share.has_memory_mib
             ));
         }
-        Ok(PlannedRun {
-            kind: RunKind::Deploy,
-            lab: lab.to_owned(),
-            planned: plan::planned(&changes),
-            changes,
-            starts,
-            configures,
-            ports: !self.engine.ports().are_open(lab)?,
-            acceleration: site.acceleration.clone(),
-            needs_memory_mib,
-            has_memory_mib: site.facts.free_memory_mib,
-            warnings,
-            makes,
-            site: Arc::new(site),
-        })
+        run.warnings = warnings;
+        run.ports = !self.engine.ports().are_open(lab)?;
+        Ok(run)
     }
 
     /// Plans to power on the machines of a deployed lab that are off.
     pub async fn plan_start(&self, lab: &str) -> Result<PlannedRun, Error> {
         self.deployed(lab)?;
-        let site = Site::open(self.engine, lab).await?;
+        let site = Site::open(self.engine, lab, &[]).await?;
         // The design may have grown since the deploy: what is not made yet cannot be started.
         let made = site.states().await?;
         let (mut starts, configures) = site.to_do(&[]).await?;
         starts.retain(|machine| made.contains_key(machine));
         let ports = !self.engine.ports().are_open(lab)?;
-        Ok(PlannedRun { ports, ..site.simple(RunKind::Start, starts, configures) })
+        Ok(PlannedRun { ports, ..site.simple(RunKind::Start, starts, configures, Vec::new()) })
     }
 
     /// Plans to shut down the machines of a deployed lab that are on.
     pub async fn plan_stop(&self, lab: &str) -> Result<PlannedRun, Error> {
         self.deployed(lab)?;
-        let site = Site::open_any(self.engine, lab, true).await?;
-        Ok(site.simple(RunKind::Stop, Vec::new(), Vec::new()))
+        let site = Site::open_any(self.engine, lab).await?;
+        Ok(site.simple(RunKind::Stop, Vec::new(), Vec::new(), Vec::new()))
     }
 
-    /// Plans to take a lab away: everything that its Terraform state holds.
+    /// Plans to take a lab away: everything that its Terraform states hold.
     pub async fn plan_destroy(&self, lab: &str, cancel: &CancellationToken) -> Result<PlannedRun, Error> {
-        let site = Site::open_any(self.engine, lab, true).await?;
-        let mut changes = Vec::new();
-        if site.terraform.dir.join("main.tf").is_file() && site.terraform.has_state()? {
-            site.terraform.init(cancel).await?;
-            site.forget_what_is_gone(cancel).await?;
-            site.terraform.plan(true, cancel, |_| {}).await?;
-            changes = site.terraform.planned(cancel).await?.changes;
+        let site = Site::open_any(self.engine, lab).await?;
+        let mut work = Vec::new();
+        for place in &site.places {
+            let mut planned = Planned { changes: Vec::new(), makes: Vec::new() };
+            if place.terraform.dir.join("main.tf").is_file() && place.terraform.has_state()? {
+                place.terraform.init(cancel).await?;
+                place.forget_what_is_gone(cancel).await?;
+                place.terraform.plan(true, &place.uri, cancel, |_| {}).await?;
+                planned = place.terraform.planned(cancel).await?;
+            }
+            work.push(planned);
         }
-        let mut run = site.simple(RunKind::Destroy, Vec::new(), Vec::new());
-        run.planned = plan::planned(&changes);
-        run.changes = changes;
-        Ok(run)
+        Ok(site.simple(RunKind::Destroy, Vec::new(), Vec::new(), work))
     }
 
     fn deployed(&self, lab: &str) -> Result<(), Error> {
@@ -459,32 +450,16 @@ async fn carry_out(planned: &PlannedRun, journal: &Journal, cancel: &Cancellatio
 async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationToken) -> Result<String, Error> {
     let site = &planned.site;
     let begun = Instant::now();
-    if !planned.changes.is_empty() {
-        journal.step("images/local", site.place_images(journal, cancel)).await?;
-        journal.step("claim/local", site.claim(&planned.makes, journal)).await?;
-        journal.say(EventBody::step(format!("applying {} changes with Terraform", planned.changes.len())));
-        let apply = site.terraform.apply(site.resources_at_once(), cancel, |message| tell_terraform(journal, message));
-        let apply = async {
-            // Ends with this block.
-            let _held = site.hold_back(&planned.changes).await?;
-            Ok::<_, Error>(apply.await?)
-        };
-        let applied = journal.step("apply/local", apply).await;
-        // A failure of the apply matters more than one of clearing up, which the next run does again.
-        let cleared = site.remove_strays(journal).await;
-        applied.and(cleared)?;
-        let names: Vec<&str> = site.machines.iter().map(|machine| machine.name.as_str()).collect();
-        site.engine.store().keep_machines(site.row.id, &names)?;
-        // A machine on a new disk has not been configured, whatever its predecessor was.
-        let new_disks = planned.changes.iter().filter(|change| change.resource() == "libvirt_volume.system");
-        let new_disks: BTreeSet<&str> = new_disks.map(Change::machine).collect();
-        for machine in site.machines.iter().filter(|machine| new_disks.contains(machine.name.as_str())) {
-            let address = machine.address().map(|address| address.to_string());
-            let row =
-                MachineRow { name: machine.name.clone(), host: machine.host.clone(), address, configured: None, ready: false };
-            site.engine.store().save_machine(site.row.id, &row)?;
+    for (place, work) in site.places.iter().zip(&planned.work) {
+        if work.changes.is_empty() {
+            // A run that was cut off may have left some all the same.
+            place.remove_strays(journal).await?;
+            continue;
         }
+        apply(site, place, work, journal, cancel).await?;
     }
+    let names: Vec<&str> = site.machines.iter().map(|machine| machine.name.as_str()).collect();
+    site.engine.store().keep_machines(site.row.id, &names)?;
     bring_up(site, &planned.starts, &planned.configures, journal, cancel).await?;
     site.publish(journal).await?;
     if !planned.has_work() {
@@ -493,32 +468,64 @@ async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationTo
     Ok(format!("{} ready after {} s", machines(site.machines.len()), begun.elapsed().as_secs()))
 }
 
+/// Makes one host have what the plan says.
+async fn apply(site: &Site, place: &Place, work: &Planned, journal: &Journal, cancel: &CancellationToken) -> Result<(), Error> {
+    journal.step(&place.step("images"), place.place_images(&site.machines, journal, cancel)).await?;
+    journal.step(&place.step("claim"), place.claim(&things(&work.makes), journal)).await?;
+    let on = if site.spans_hosts() { format!(" on host `{}`", place.host.name) } else { String::new() };
+    journal.say(EventBody::step(format!("applying {} changes with Terraform{on}", work.changes.len())));
+    let apply = place.terraform.apply(place.resources_at_once(), cancel, |message| tell_terraform(journal, message));
+    let apply = async {
+        // Ends with this block.
+        let _held = place.hold_back(&work.changes).await?;
+        Ok::<_, Error>(apply.await?)
+    };
+    let applied = journal.step(&place.step("apply"), apply).await;
+    // A failure of the apply matters more than one of clearing up, which the next run does again.
+    let cleared = place.remove_strays(journal).await;
+    applied.and(cleared)?;
+    // A machine on a new disk has not been configured, whatever its predecessor was.
+    let new_disks = work.changes.iter().filter(|change| change.resource() == "libvirt_volume.system");
+    let new_disks: BTreeSet<&str> = new_disks.map(Change::machine).collect();
+    let here = site.machines.iter().filter(|machine| machine.host == place.host.name);
+    for machine in here.filter(|machine| new_disks.contains(machine.name.as_str())) {
+        let address = machine.address().map(|address| address.to_string());
+        let row =
+            MachineRow { name: machine.name.clone(), host: machine.host.clone(), address, configured: None, ready: false };
+        site.engine.store().save_machine(site.row.id, &row)?;
+    }
+    Ok(())
+}
+
 async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationToken) -> Result<String, Error> {
     let site = &planned.site;
     site.engine.ports().close(&site.lab.name).await?;
-    let mut ours = site.ours()?;
-    // Should Terraform's state have been lost, the store still remembers machines.
-    let machines = site.engine.store().machines(site.row.id)?.into_iter();
-    ours.extend(machines.map(|machine| Thing::Domain { name: site.domain(&machine.name) }));
-    journal.step("strays/local", site.remove_strays(journal)).await?;
-    if !planned.changes.is_empty() {
-        journal.say(EventBody::step(format!("destroying {} resources with Terraform", planned.changes.len())));
-        let apply = site.terraform.apply(site.resources_at_once(), cancel, |message| tell_terraform(journal, message));
-        journal.step("destroy/local", async { Ok::<_, Error>(apply.await?) }).await?;
-    }
-    journal.say(EventBody::step("looking for what may be left"));
-    let there = site.on_host(&ours).await?;
+    let known = site.engine.store().machines(site.row.id)?;
     let list = |things: Vec<&Thing>| things.into_iter().map(Thing::to_string).collect::<Vec<_>>().join(", ");
-    let left: Vec<&Thing> = there.intersection(&ours).collect();
-    if !left.is_empty() {
-        return Err(Error::Failed(format!("still on the host: {}", list(left))));
+    for (place, work) in site.places.iter().zip(&planned.work) {
+        let mut ours = place.ours()?;
+        // Should Terraform's state have been lost, the store still remembers machines.
+        let remembered = known.iter().filter(|machine| machine.host == place.host.name);
+        ours.extend(remembered.map(|machine| Thing::Domain { name: place.domain(&machine.name) }));
+        journal.step(&place.step("strays"), place.remove_strays(journal)).await?;
+        if !work.changes.is_empty() {
+            journal.say(EventBody::step(format!("destroying {} resources with Terraform", work.changes.len())));
+            let apply = place.terraform.apply(place.resources_at_once(), cancel, |message| tell_terraform(journal, message));
+            journal.step(&place.step("destroy"), async { Ok::<_, Error>(apply.await?) }).await?;
+        }
+        journal.say(EventBody::step("looking for what may be left"));
+        let there = place.on_host(&ours).await?;
+        let left: Vec<&Thing> = there.intersection(&ours).collect();
+        if !left.is_empty() {
+            return Err(Error::Failed(format!("still on host `{}`: {}", place.host.name, list(left))));
+        }
+        let prefix = place.domain("");
+        let others: Vec<&Thing> = there.iter().filter(|thing| thing.name().starts_with(&prefix)).collect();
+        if !others.is_empty() {
+            journal.say(EventBody::step(format!("left alone, because this lab did not make it: {}", list(others))));
+        }
     }
-    let prefix = format!("{}.", site.lab.name);
-    let others: Vec<&Thing> = there.iter().filter(|thing| thing.name().starts_with(&prefix)).collect();
-    if !others.is_empty() {
-        journal.say(EventBody::step(format!("left alone, because this lab did not make it: {}", list(others))));
-    }
-    site.engine.store().keep_machines(site.row.id, &[])?;
+    site.engine.store().forget_deployment(site.row.id, &labs::hosts_of(&site.lab.machines()))?;
     if site.dir.exists() {
         let what = || format!("delete {}", site.dir.display());
         fs::remove_dir_all(&site.dir).map_err(|source| Error::Io { what: what(), source })?;
@@ -530,14 +537,11 @@ async fn stop(site: &Site, journal: &Journal, cancel: &CancellationToken, force:
     site.engine.ports().close(&site.lab.name).await?;
     // Also what an earlier design made and no deploy has removed yet.
     let mut names: BTreeSet<String> = site.machines.iter().map(|machine| machine.name.clone()).collect();
-    names.extend(
-        site.terraform
-            .resources()
-            .unwrap_or_default()
-            .iter()
-            .filter(|known| known.resource_type == "libvirt_domain")
-            .filter_map(|known| Some(known.name.strip_prefix(&site.domain(""))?.to_owned())),
-    );
+    for place in &site.places {
+        let known = place.terraform.resources().unwrap_or_default();
+        let domains = known.iter().filter(|known| known.resource_type == "libvirt_domain");
+        names.extend(domains.filter_map(|known| Some(known.name.strip_prefix(&place.domain(""))?.to_owned())));
+    }
     let depends_on =
         |name: &str, on: &String| site.machines.iter().any(|machine| machine.name == name && machine.depends_on.contains(on));
     let mut count = 0;
@@ -560,7 +564,8 @@ async fn stop(site: &Site, journal: &Journal, cancel: &CancellationToken, force:
         }
         for name in &active {
             let needed = active.iter().any(|other| depends_on(other, name));
-            let domain = site.domain(name);
+            let place = site.place_of_domain(name).await?;
+            let domain = place.domain(name);
             match asked.get(*name) {
                 // Machines that others need go last.
                 None if !needed => {
@@ -569,16 +574,16 @@ async fn stop(site: &Site, journal: &Journal, cancel: &CancellationToken, force:
                     let step = format!("stop/{}", name);
                     if force {
                         journal.say_of(name, EventBody::step("forcing off"));
-                        journal.step(&step, async { Ok::<_, Error>(site.connection.force_off(&domain).await?) }).await?;
+                        journal.step(&step, async { Ok::<_, Error>(place.connection.force_off(&domain).await?) }).await?;
                     } else {
                         journal.say_of(name, EventBody::step("shutting down"));
-                        journal.step(&step, async { Ok::<_, Error>(site.connection.shut_down(&domain).await?) }).await?;
+                        journal.step(&step, async { Ok::<_, Error>(place.connection.shut_down(&domain).await?) }).await?;
                     }
                 }
                 Some(since) if since.elapsed() > SHUT_DOWN_LIMIT => {
                     let text = format!("did not shut down within {} s, forcing off", SHUT_DOWN_LIMIT.as_secs());
                     journal.say_of(name, EventBody::step(text));
-                    site.connection.force_off(&domain).await?;
+                    place.connection.force_off(&domain).await?;
                 }
                 _ => {}
             }
@@ -600,9 +605,14 @@ async fn bring_up(
     }
     let mut standing: BTreeMap<String, Standing> = todo.iter().map(|name| (name.to_string(), Standing::Waiting)).collect();
     let order = || site.machines.iter().map(|machine| (machine.name.as_str(), machine.depends_on.as_slice()));
-    let states = site.follow_states();
+    // Machines behind a link are reached through ports of ours, while this goes on and after.
+    let _doors = site.engine.ports().hold(&site.lab.name).await?;
+    let states: HashMap<&str, FollowedStates> =
+        site.places.iter().map(|place| (place.host.name.as_str(), place.follow_states())).collect();
     let at_once = site.starts_at_once();
-    let plays = Arc::new(Semaphore::new(site.facts.cpus.max(2) as usize));
+    // Ansible works on this computer.
+    let cpus = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+    let plays = Arc::new(Semaphore::new(cpus.max(2)));
     let mut work = JoinSet::new();
     let mut failed = Vec::new();
     loop {
@@ -625,8 +635,10 @@ async fn bring_up(
             let startable: Vec<String> = phase::startable(order(), &standing, at_once).into_iter().map(str::to_owned).collect();
             for name in startable {
                 standing.insert(name.clone(), Standing::Under);
+                let machine = site.machines.iter().find(|machine| machine.name == name);
+                let host = &machine.expect("only the lab's machines are brought up").host;
                 let (site, journal, cancel, states, plays) =
-                    (site.clone(), journal.clone(), cancel.clone(), states.receiver.clone(), plays.clone());
+                    (site.clone(), journal.clone(), cancel.clone(), states[host.as_str()].receiver.clone(), plays.clone());
                 work.spawn(async move {
                     let result = bring_up_one(&site, &name, states, &plays, &journal, &cancel).await;
                     (name, result)
@@ -672,26 +684,28 @@ async fn bring_up_one(
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     let machine = site.machines.iter().find(|machine| machine.name == name).expect("only the lab's machines are brought up");
-    let domain = site.domain(name);
+    let place = site.place_of(machine);
+    let domain = place.domain(name);
     let known = || Ok::<_, Error>(site.engine.store().machines(site.row.id)?.into_iter().find(|row| row.name == name));
     // Until it is ready it is not, whatever it was before: a run that ends in between leaves it to the next one.
     if let Some(row) = known()? {
         site.engine.store().save_machine(site.row.id, &MachineRow { ready: false, ..row })?;
     }
-    let start = async { Ok::<_, Error>(site.connection.start(&domain).await?) };
+    let start = async { Ok::<_, Error>(place.connection.start(&domain).await?) };
     journal.step(&format!("start/{name}"), start).await?;
     let watch = Watch {
-        connection: site.connection.clone(),
+        connection: place.connection.clone(),
         states,
         domain: domain.clone(),
         address: machine.address(),
+        way: place.host.way.clone(),
         login: Login {
             user: machine.user.clone(),
             key: site.key.clone(),
-            host_key: site.context.host_keys[name].public.clone(),
+            host_key: place.context.host_keys[name].public.clone(),
         },
         serial_log: site.dir.join("serial").join(format!("{name}.log")),
-        limit: site.ready_limit(),
+        limit: place.ready_limit(),
     };
     let ready = readiness::until_ready(watch, |seen| match seen {
         Seen::Phase(phase, address) => {
@@ -789,6 +803,10 @@ pub fn explain(error: &Error, lab: &str) -> (String, String) {
             "correct the path, or take the line out: then it is looked for".to_owned()
         }
         Error::Ansible(_) => format!("mend the task, then `vlm up {lab}`: only what is not configured yet is done again"),
+        Error::Host { error, .. } if error.link().is_some_and(|link| !link.remedy().is_empty()) => {
+            error.link().map(ssh::link::Error::remedy).unwrap_or_default()
+        }
+        Error::Host { host, .. } => format!("`vlm host check {host}` tries again"),
         Error::Libvirt(libvirt::Error::Connect { .. }) => {
             "is libvirtd running, and are you in the group libvirt? `virsh -c qemu:///system list` must work".to_owned()
         }
@@ -800,577 +818,48 @@ pub fn explain(error: &Error, lab: &str) -> (String, String) {
     (message, hint)
 }
 
-fn machines(count: usize) -> String {
-    if count == 1 { "1 machine".to_owned() } else { format!("{count} machines") }
+fn things(known: &[Known]) -> BTreeSet<Thing> {
+    known.iter().filter_map(site::thing).collect()
 }
 
 impl Site {
-    /// Opens a lab for a run that needs a lab without errors.
-    async fn open(engine: &Engine, name: &str) -> Result<Site, Error> {
-        Self::open_any(engine, name, false).await
-    }
-
-    /// Opens a lab; with `whatever`, also one whose document has errors by now: what is there of it can still be taken away.
-    async fn open_any(engine: &Engine, name: &str, whatever: bool) -> Result<Site, Error> {
-        let (row, lab) = engine.labs().read(name)?;
-        if !whatever {
-            let problems = engine.labs().check(&row.document, Path::new(&row.dir))?.problems;
-            if problems.iter().any(|problem| problem.severity == Severity::Error) {
-                return Err(Error::Problems { lab: name.to_owned(), problems });
-            }
-        }
-        let lock = Lock::take(&engine.dirs().data.join("locks"), name)?;
-        let machines = lab.machines();
-        if let Some(machine) = machines.iter().find(|machine| machine.host != LOCAL).filter(|_| !whatever) {
-            return Err(Error::Refused {
-                message: format!(
-                    "machine `{}` is placed on host `{}`, and deploys go to this computer alone so far",
-                    machine.name, machine.host
-                ),
-                remedy: "take `host` out of the lab file".into(),
-            });
-        }
-        let images: BTreeMap<String, String> = engine.store().images()?.into_iter().map(|row| (row.name, row.digest)).collect();
-        let mut missing: Vec<String> =
-            machines.iter().map(|m| m.image.clone()).filter(|image| !images.contains_key(image)).collect();
-        missing.sort();
-        missing.dedup();
-        if !missing.is_empty() && !whatever {
-            return Err(Error::ImagesToBuild(missing));
-        }
-        let dir = engine.dirs().lab(name);
-        let terraform = engine.terraform(&dir.join(LOCAL).join("terraform"))?;
-        if !whatever && machines.iter().any(|machine| machine.ansible.is_some()) {
-            engine.ansible(&dir.join("ansible"))?;
-        }
-        let connection = engine.connection(LOCAL).await?;
-        let facts = engine.hosts().facts(LOCAL).await?;
-        let refused = |message, remedy: &str| Error::Refused { message, remedy: remedy.to_owned() };
-        let acceleration = if whatever {
-            Accelerated { kvm: false, why: "no machine is started".into() }
-        } else {
-            acceleration::decide(lab.acceleration, &facts, engine.store(), &engine.dirs().data.join("probe"))
-                .await
-                .map_err(|message| refused(message, "set `acceleration: auto`, or make KVM work on this computer"))?
+    /// A run of this lab that does `work`, a plan for each place (or none at all), and then brings up machines.
+    fn simple(self, kind: RunKind, starts: Vec<String>, configures: Vec<String>, work: Vec<Planned>) -> PlannedRun {
+        let share = |place: &Place| HostShare {
+            host: place.host.name.clone(),
+            acceleration: place.acceleration.clone(),
+            needs_memory_mib: self
+                .machines
+                .iter()
+                .filter(|machine| machine.host == place.host.name && starts.contains(&machine.name))
+                .map(|machine| machine.memory.as_mib())
+                .sum(),
+            has_memory_mib: place.facts.free_memory_mib,
         };
-        if facts.uefi.is_none() && machines.iter().any(|machine| machine.firmware == Firmware::Uefi) && !whatever {
-            return Err(refused(
-                "a machine wants UEFI, but the host has no UEFI firmware".into(),
-                "install the package ovmf there",
-            ));
+        let mut planned = Vec::new();
+        for (place, work) in self.places.iter().zip(&work) {
+            let on = if self.spans_hosts() { format!(" (host `{}`)", place.host.name) } else { String::new() };
+            planned.extend(plan::planned(&work.changes).into_iter().map(|mut planned| {
+                planned.sentence += &on;
+                planned
+            }));
         }
-        let keys = Keys::open(&dir)?;
-        let context = Context {
-            host: LOCAL.to_owned(),
-            libvirt_uri: libvirt::Target::LocalSystem.uri(),
-            pool: engine.settings().pool().to_owned(),
-            domain_type: acceleration.domain_type(),
-            start: false,
-            base_volumes: images.iter().map(|(name, digest)| (name.clone(), format!("{digest}.qcow2"))).collect(),
-            host_keys: if whatever { BTreeMap::new() } else { keys.of_machines(&machines)? },
-            lab_key: keys.lab.public.clone(),
-            uefi: facts.uefi.clone(),
-            lab_dir: PathBuf::from(&row.dir),
-        };
-        let engine = engine.clone();
-        Ok(Site {
-            engine,
-            row,
-            lab,
-            machines,
-            dir,
-            terraform,
-            connection,
-            facts,
-            acceleration,
-            context,
-            key: Arc::new(keys.lab),
-            _lock: lock,
-        })
-    }
-
-    fn simple(self, kind: RunKind, starts: Vec<String>, configures: Vec<String>) -> PlannedRun {
         PlannedRun {
             kind,
             lab: self.lab.name.clone(),
-            planned: Vec::new(),
-            changes: Vec::new(),
+            planned,
+            changes: work.iter().flat_map(|work| work.changes.clone()).collect(),
+            hosts: self.places.iter().map(share).collect(),
             starts,
             configures,
             ports: false,
-            acceleration: self.acceleration.clone(),
-            needs_memory_mib: 0,
-            has_memory_mib: self.facts.free_memory_mib,
             warnings: Vec::new(),
-            makes: BTreeSet::new(),
+            work,
             site: Arc::new(self),
         }
     }
-
-    /// The name of a machine's domain on the host.
-    fn domain(&self, machine: &str) -> String {
-        format!("{}.{machine}", self.lab.name)
-    }
-
-    fn ready_limit(&self) -> Duration {
-        match self.engine.settings().ready_limit_s {
-            Some(seconds) => Duration::from_secs(seconds),
-            None if self.acceleration.kvm => READY_LIMIT_KVM,
-            None => READY_LIMIT_TCG,
-        }
-    }
-
-    /// An emulated guest that boots takes a whole processor; under KVM it mostly waits for its disk.
-    fn starts_at_once(&self) -> usize {
-        let cpus = self.facts.cpus.max(1) as usize;
-        self.engine.settings().starts_at_once.map(NonZeroUsize::get).unwrap_or(if self.acceleration.kvm {
-            cpus * 2
-        } else {
-            cpus.max(2)
-        })
-    }
-
-    /// Making a domain takes libvirt and QEMU a processor for a moment; more at once only lengthens each.
-    fn resources_at_once(&self) -> usize {
-        (self.facts.cpus as usize).clamp(2, 10)
-    }
-
-    /// Suspends each domain that `changes` make as soon as it runs, until the result is dropped.
-    ///
-    /// The provider starts every domain it makes and then powers it off, `running = false` or not. On a busy host that
-    /// takes seconds: enough for cloud-init to begin, and to be cut off, before the machine's turn has come.
-    async fn hold_back(&self, changes: &[Change]) -> Result<JoinSet<()>, Error> {
-        let made: BTreeSet<String> = changes
-            .iter()
-            .filter(|change| change.resource() == "libvirt_domain.machine")
-            .filter(|change| matches!(change.kind, ChangeKind::Create | ChangeKind::Replace))
-            .map(|change| self.domain(change.machine()))
-            .collect();
-        // A domain that is to be replaced runs on until Terraform takes it away: only another UUID is the new one.
-        let old: BTreeSet<String> = self.connection.domains().await?.into_iter().map(|domain| domain.uuid).collect();
-        let connection = self.connection.clone();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut every = interval(HOLD_BACK_EVERY);
-            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            while !made.is_empty() {
-                every.tick().await;
-                let Ok(domains) = connection.domains().await else { continue };
-                for domain in domains {
-                    if domain.state == DomainState::Running && made.contains(&domain.name) && !old.contains(&domain.uuid) {
-                        // Powered off in this moment, perhaps: as good.
-                        let _ = connection.suspend(&domain.name).await;
-                    }
-                }
-            }
-        });
-        Ok(tasks)
-    }
-
-    /// Writes what Terraform and Ansible read.
-    fn write(&self) -> Result<(), Error> {
-        self.terraform.write(&render::terraform::terraform(&self.lab, &self.machines, &self.context))?;
-        write_seeds(&self.lab, &self.machines, &self.context, &self.terraform.dir)?;
-        self.write_project()
-    }
-
-    /// Writes the Ansible project, with the addresses that became known only at run time.
-    fn write_project(&self) -> Result<(), Error> {
-        let machines = &self.machines_with_addresses()?;
-        let project = self.dir.join("ansible");
-        let io = |what: String| move |source| Error::Io { what, source };
-        let mut files = render::ansible::ansible(&self.lab, machines, &self.context);
-        files.insert("ssh_config".into(), render::ansible::ssh_config(machines, Some(&project)));
-        files.insert("ssh/id_ed25519".into(), self.key.private.clone());
-        for (name, text) in &files {
-            let path = project.join(name);
-            write_private(&path, text).map_err(io(format!("write {}", path.display())))?;
-        }
-        // Plays of specs that are gone, so that the folder is what the lab says.
-        for entry in fs::read_dir(project.join("plays")).into_iter().flatten().flatten() {
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if is_file && !files.contains_key(&format!("plays/{}", entry.file_name().to_string_lossy())) {
-                fs::remove_file(entry.path()).map_err(io(format!("delete {}", entry.path().display())))?;
-            }
-        }
-        let link = project.join("lab");
-        if fs::read_link(&link).ok().as_deref() != Some(Path::new(&self.row.dir)) {
-            let _ = fs::remove_file(&link);
-            std::os::unix::fs::symlink(&self.row.dir, &link).map_err(io(format!("make {}", link.display())))?;
-        }
-        link_plays(&project)
-    }
-
-    /// The machines, those without a derived address with the one that they were last seen at.
-    fn machines_with_addresses(&self) -> Result<Vec<Machine>, Error> {
-        let known: BTreeMap<String, Ipv4Addr> = self
-            .engine
-            .store()
-            .machines(self.row.id)?
-            .into_iter()
-            .filter_map(|row| Some((row.name, row.address?.parse().ok()?)))
-            .collect();
-        let mut machines = self.machines.clone();
-        for machine in machines.iter_mut().filter(|machine| machine.address().is_none()) {
-            if let (Some(nic), Some(address)) = (machine.nics.first_mut(), known.get(&machine.name)) {
-                nic.address = Some(*address);
-            }
-        }
-        Ok(machines)
-    }
-
-    /// States of the lab's own domains, by machine name.
-    async fn states(&self) -> Result<HashMap<String, DomainState>, Error> {
-        let prefix = format!("{}.", self.lab.name);
-        let domains = self.connection.domains().await?;
-        Ok(domains
-            .into_iter()
-            .filter_map(|domain| Some((domain.name.strip_prefix(&prefix)?.to_owned(), domain.state)))
-            .collect())
-    }
-
-    /// Lists the host's domains over and over, for all who watch a machine.
-    fn follow_states(&self) -> FollowedStates {
-        let (sender, receiver) = watch::channel(Arc::new(HashMap::new()));
-        let connection = self.connection.clone();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut every = interval(STATES_EVERY);
-            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                every.tick().await;
-                // A daemon that does not answer now may answer the next time; what was seen last stays.
-                if let Ok(domains) = connection.domains().await {
-                    let states = domains.into_iter().map(|domain| (domain.name, domain.state)).collect();
-                    if sender.send(Arc::new(states)).is_err() {
-                        return;
-                    }
-                }
-            }
-        });
-        FollowedStates { receiver, _tasks: tasks }
-    }
-
-    /// Machines that must be started, and machines that must be waited for and configured, once `changes` are applied.
-    async fn to_do(&self, changes: &[Change]) -> Result<(Vec<String>, Vec<String>), Error> {
-        let states = self.states().await?;
-        let rows: BTreeMap<String, MachineRow> =
-            self.engine.store().machines(self.row.id)?.into_iter().map(|row| (row.name.clone(), row)).collect();
-        let made: BTreeSet<&str> = changes
-            .iter()
-            .filter(|change| matches!(change.kind, ChangeKind::Create | ChangeKind::Replace))
-            .filter(|change| matches!(change.resource(), "libvirt_domain.machine" | "libvirt_volume.system"))
-            .map(Change::machine)
-            .collect();
-        let (mut starts, mut configures) = (Vec::new(), Vec::new());
-        for machine in &self.machines {
-            let on = states.get(&machine.name).is_some_and(|state| state.is_active());
-            if !on || made.contains(machine.name.as_str()) {
-                starts.push(machine.name.clone());
-            } else if rows.get(&machine.name).is_none_or(|row| !row.ready)
-                || rows.get(&machine.name).and_then(|row| row.configured.clone()) != Some(self.fingerprint(machine).await?)
-            {
-                configures.push(machine.name.clone());
-            }
-        }
-        Ok((starts, configures))
-    }
-
-    /// What a machine's configuration is made of: its play, and the files that it names.
-    async fn fingerprint(&self, machine: &Machine) -> Result<String, Error> {
-        let mut hasher = Sha256::new();
-        let play = self.dir.join("ansible/plays").join(format!("{}.yaml", machine.spec));
-        hasher.update(fs::read(play).unwrap_or_default());
-        for (path, bytes) in labs::configuration_files(&self.lab, machine, &self.context.lab_dir) {
-            hasher.update(path.as_os_str().as_encoded_bytes());
-            hasher.update((bytes.len() as u64).to_be_bytes());
-            hasher.update(bytes);
-        }
-        Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// Refuses what would collide with things on the host that are not this lab's.
-    async fn refuse_conflicts(&self) -> Result<(), Error> {
-        let ours: BTreeSet<String> = self.ours()?.iter().map(|thing| thing.name().to_owned()).collect();
-        let refused = |message: String, remedy: String| Err(Error::Refused { message, remedy });
-        let networks = self.connection.networks().await?;
-        let bridges: BTreeSet<&str> = networks
-            .iter()
-            .filter(|network| ours.contains(&network.name))
-            .filter_map(|network| network.bridge.as_deref())
-            .collect();
-        let routes = hosts::routes();
-        for (key, network) in self.lab.networks.iter().filter(|(_, network)| network.mode != NetworkMode::Bridge) {
-            let Some(cidr) = network.cidr else { continue };
-            let overlaps = |other: &ipnet::Ipv4Net| other.contains(&cidr.network()) || cidr.contains(&other.network());
-            if let Some(other) = networks.iter().find(|other| !ours.contains(&other.name) && other.subnets.iter().any(overlaps))
-            {
-                return refused(
-                    format!("network `{key}` ({cidr}) overlaps with the host's network `{}`", other.name),
-                    "choose another `cidr`".into(),
-                );
-            }
-            if let Some((device, route)) =
-                routes.iter().find(|(device, route)| !bridges.contains(device.as_str()) && overlaps(route))
-            {
-                return refused(
-                    format!("network `{key}` ({cidr}) overlaps with {route}, which this computer reaches through {device}"),
-                    "choose another `cidr`".into(),
-                );
-            }
-        }
-        let ports = self.machines.iter().flat_map(|machine| machine.ports.iter().map(|(ours, _)| *ours));
-        if let Err(error @ ports::Error::Port { .. }) = self.engine.ports().check(&self.lab.name, ports) {
-            return refused(error.to_string(), "choose another port under `ports`, or end the program that has it".into());
-        }
-        for (key, network) in self.lab.networks.iter().filter(|(_, network)| network.mode == NetworkMode::Bridge) {
-            let bridge = network.bridge.as_deref().unwrap_or_default();
-            if !Path::new("/sys/class/net").join(bridge).join("bridge").is_dir() {
-                return refused(
-                    format!("network `{key}` needs the bridge `{bridge}`, which the host does not have"),
-                    "make the bridge first, or name one that is there".into(),
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes sure that the pool is there, and that each image that machines start from lies in it.
-    async fn place_images(&self, journal: &Journal, cancel: &CancellationToken) -> Result<(), Error> {
-        let settings = self.engine.settings();
-        // One process at a time: another would take a half sent image for a whole one.
-        let _turn = Lock::wait(&self.engine.dirs().data.join("locks"), "images-local", cancel, |holder| {
-            journal.say(EventBody::step(format!("waiting for {holder}, which sends images to the host")));
-        })
-        .await?;
-        if self.connection.pool(settings.pool()).await?.is_none() {
-            self.connection.ensure_pool(settings.pool(), settings.pool_path()).await?;
-        }
-        let used: BTreeSet<&str> = self.machines.iter().map(|machine| machine.image.as_str()).collect();
-        for image in self.engine.store().images()?.into_iter().filter(|image| used.contains(image.name.as_str())) {
-            let volume = format!("{}.qcow2", image.digest);
-            match self.connection.volume_length(settings.pool(), &volume).await? {
-                Some(length) if length == image.file_bytes as u64 => continue,
-                // What an upload that was cut off has left.
-                Some(_) => self.connection.delete_volume(settings.pool(), &volume).await?,
-                None => {}
-            }
-            let what = format!("image `{}` to the host", image.name);
-            let total_mib = (image.file_bytes as u64).div_ceil(1 << 20) as u32;
-            journal.say(EventBody::step(format!("sending {what} ({total_mib} MiB)")));
-            let (told, mut last) = (journal.clone(), 0);
-            let last = move |done: u64| {
-                let done_mib = (done >> 20) as u32;
-                // A step of 16 MiB is what a person sees move.
-                if done_mib >= last + 16 {
-                    last = done_mib;
-                    told.say(EventBody::Transfer { what: what.clone(), done_mib, total_mib });
-                }
-            };
-            let last = std::sync::Mutex::new(last);
-            let progress = move |done| (last.lock().expect("no panic while telling"))(done);
-            let path = self.engine.images().path(&image.digest);
-            self.connection.upload(settings.pool(), &volume, &path, image.virtual_bytes as u64, cancel, progress).await?;
-        }
-        Ok(())
-    }
-
-    /// Opens the lab's published ports, or closes those that the lab no longer has.
-    async fn publish(&self, journal: &Journal) -> Result<(), Error> {
-        let lab = &self.lab.name;
-        self.engine.ports().open(lab).await?;
-        for (port, to) in self.engine.ports().of(lab)? {
-            journal.say(EventBody::step(format!("127.0.0.1:{port} leads to {to}")));
-        }
-        Ok(())
-    }
-
-    async fn configure(&self, machine: &Machine, journal: &Journal, cancel: &CancellationToken) -> Result<(), Error> {
-        let name = &machine.name;
-        journal.say_of(name, EventBody::step("configuring with Ansible"));
-        let ansible = self.engine.ansible(&self.dir.join("ansible"))?;
-        ansible
-            .play(&format!("plays/{}.yaml", machine.spec), name, cancel, |event| {
-                let (task, outcome) = match event {
-                    TaskEvent::Started { task } => (task, TaskOutcome::Started),
-                    TaskEvent::Done { task, changed } => (task, if changed { TaskOutcome::Changed } else { TaskOutcome::Ok }),
-                    TaskEvent::Skipped { task } => (task, TaskOutcome::Skipped),
-                    TaskEvent::Failed { task, .. } => (task, TaskOutcome::Failed),
-                };
-                journal.say_of(name, EventBody::Task { task, outcome });
-            })
-            .await?;
-        Ok(())
-    }
-
-    /// Takes networks and volumes that somebody removed by hand out of Terraform's state: the provider's refresh fails on them,
-    /// where it should find that they are to be made again.
-    async fn forget_what_is_gone(&self, cancel: &CancellationToken) -> Result<(), Error> {
-        let known = self.terraform.resources()?;
-        if known.is_empty() {
-            return Ok(());
-        }
-        let things: BTreeSet<Thing> = known.iter().filter_map(thing).collect();
-        let there = self.on_host(&things).await?;
-        let pools: BTreeSet<&str> = there.iter().filter_map(Thing::pool).collect();
-        let is_gone = |thing: Thing| match &thing {
-            Thing::Domain { .. } => false, // the provider sees that by itself
-            Thing::Network { .. } => !there.contains(&thing),
-            // Of a pool that is not there now, or holds nothing at all, nobody knows what became of it.
-            Thing::Volume { pool, .. } => pools.contains(pool.as_str()) && !there.contains(&thing),
-        };
-        let gone: Vec<String> =
-            known.into_iter().filter(|known| thing(known).is_some_and(is_gone)).map(|known| known.address).collect();
-        Ok(self.terraform.forget(&gone, cancel).await?)
-    }
-
-    /// Refuses to make what is on the host already and is not this lab's.
-    async fn refuse_taken(&self, makes: &BTreeSet<Thing>) -> Result<(), Error> {
-        let ours = self.ours()?;
-        match self.on_host(makes).await?.iter().find(|thing| makes.contains(thing) && !ours.contains(thing)) {
-            None => Ok(()),
-            Some(thing) => Err(Error::Refused {
-                message: format!("the host already has a {thing} that is not this lab's"),
-                remedy: "rename it in the lab file or rename the lab, or remove it from the host".into(),
-            }),
-        }
-    }
-
-    /// Writes down what is about to be made, and has just been found free: see [`Site::remove_strays`].
-    async fn claim(&self, makes: &BTreeSet<Thing>, journal: &Journal) -> Result<(), Error> {
-        self.remove_strays(journal).await?;
-        self.refuse_taken(makes).await?;
-        self.write_claims(makes)
-    }
-
-    /// Removes what an apply made and Terraform does not know: the provider forgets a domain that it defined and could not
-    /// start, and a killed apply whatever it was at. Such things are told by their names, which were free before the apply and
-    /// written down then; what Terraform knows is left to it.
-    async fn remove_strays(&self, journal: &Journal) -> Result<(), Error> {
-        let mut claims = self.claims()?;
-        if claims.is_empty() {
-            return Ok(());
-        }
-        let known: BTreeSet<Thing> = self.terraform.resources()?.iter().filter_map(thing).collect();
-        claims.retain(|thing| !known.contains(thing));
-        // Domains come first, before what they use.
-        for stray in self.on_host(&claims).await?.intersection(&claims) {
-            journal.say(EventBody::step(format!("removing {stray}, which was not made whole")));
-            self.connection.remove(stray).await?;
-        }
-        self.write_claims(&BTreeSet::new())
-    }
-
-    fn claims_path(&self) -> PathBuf {
-        self.dir.join(LOCAL).join("claims.json")
-    }
-
-    fn claims(&self) -> Result<BTreeSet<Thing>, Error> {
-        let io = |source| Error::Io { what: format!("read {}", self.claims_path().display()), source };
-        match fs::read(self.claims_path()) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| io(error.into())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
-            Err(error) => Err(io(error)),
-        }
-    }
-
-    fn write_claims(&self, claims: &BTreeSet<Thing>) -> Result<(), Error> {
-        let text = serde_json::to_vec(claims).expect("names are JSON");
-        write_private(&self.claims_path(), text)
-            .map(drop)
-            .map_err(|source| Error::Io { what: format!("write {}", self.claims_path().display()), source })
-    }
-
-    /// What on the host is this lab's: what Terraform knows, and what a run was about to make.
-    fn ours(&self) -> Result<BTreeSet<Thing>, Error> {
-        let mut ours = self.claims()?;
-        ours.extend(self.terraform.resources()?.iter().filter_map(thing));
-        Ok(ours)
-    }
-
-    /// All domains, networks and, in our pool and in those of `things`, volumes.
-    async fn on_host(&self, things: &BTreeSet<Thing>) -> Result<BTreeSet<Thing>, Error> {
-        let pools = things.iter().filter_map(Thing::pool).chain([self.engine.settings().pool()]);
-        Ok(self.connection.things(pools.map(str::to_owned).collect()).await?)
-    }
 }
 
-/// What a resource of Terraform's is on the host; none for those that only Terraform has.
-fn thing(known: &Known) -> Option<Thing> {
-    let name = known.name.clone();
-    match (known.resource_type.as_str(), &known.pool) {
-        ("libvirt_domain", _) => Some(Thing::Domain { name }),
-        ("libvirt_network", _) => Some(Thing::Network { name }),
-        ("libvirt_volume", Some(pool)) => Some(Thing::Volume { pool: pool.clone(), name }),
-        _ => None,
-    }
-}
-
-/// Writes the CD image of each machine's seed that is not there yet, and deletes those that no machine reads any more.
-pub(crate) fn write_seeds(lab: &Lab, machines: &[Machine], context: &Context, dir: &Path) -> Result<(), Error> {
-    let io = |what: String| move |source| Error::Io { what, source };
-    let mut wanted = BTreeSet::new();
-    for machine in machines.iter().filter(|machine| machine.host == context.host) {
-        let seed = render::cloud_init::seed(lab, machine, context);
-        let path = dir.join(&seed.path);
-        // The name says the content.
-        if !path.exists() {
-            write_private(&path, seed.image()).map_err(io(format!("write {}", path.display())))?;
-        }
-        wanted.insert(path);
-    }
-    for entry in fs::read_dir(dir.join("seeds")).into_iter().flatten().flatten() {
-        if !wanted.contains(&entry.path()) {
-            fs::remove_file(entry.path()).map_err(io(format!("delete {}", entry.path().display())))?;
-        }
-    }
-    Ok(())
-}
-
-/// Lets inline tasks find files beside the lab file: Ansible looks for those of a play in these folders beside it.
-pub(crate) fn link_plays(project: &Path) -> Result<(), Error> {
-    for name in ["files", "templates", "tasks"] {
-        let link = project.join("plays").join(name);
-        if fs::symlink_metadata(&link).is_err() {
-            let made = create_private_dir(&project.join("plays")).and_then(|()| std::os::unix::fs::symlink("../lab", &link));
-            made.map_err(|source| Error::Io { what: format!("make {}", link.display()), source })?;
-        }
-    }
-    Ok(())
-}
-
-struct FollowedStates {
-    receiver: States,
-    _tasks: JoinSet<()>,
-}
-
-/// The lab's own key, and its guests' host keys, in files of the user alone.
-pub(crate) struct Keys {
-    dir: PathBuf,
-    pub(crate) lab: KeyPair,
-}
-
-impl Keys {
-    pub(crate) fn open(lab_dir: &Path) -> Result<Keys, Error> {
-        let dir = lab_dir.join("keys");
-        let lab = key(&dir.join("id_ed25519"))?;
-        Ok(Keys { dir, lab })
-    }
-
-    pub(crate) fn of_machines(&self, machines: &[Machine]) -> Result<BTreeMap<String, KeyPair>, Error> {
-        machines
-            .iter()
-            .map(|machine| Ok((machine.name.clone(), key(&self.dir.join(format!("host-{}", machine.name)))?)))
-            .collect()
-    }
-}
-
-/// The key in that file, made if there is none.
-fn key(path: &Path) -> Result<KeyPair, Error> {
-    if path.exists() {
-        return Ok(ssh::read_key(path)?);
-    }
-    let key = ssh::generate_key()?;
-    write_private(path, &key.private).map_err(|source| Error::Io { what: format!("write {}", path.display()), source })?;
-    Ok(key)
+fn machines(count: usize) -> String {
+    if count == 1 { "1 machine".to_owned() } else { format!("{count} machines") }
 }

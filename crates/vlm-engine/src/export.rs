@@ -12,10 +12,11 @@ use vlm_lab::{
 
 use crate::{
     Engine,
-    deploy::{Error, Keys, link_plays, write_seeds},
+    deploy::Error,
     hosts::LOCAL,
     labs::authors_files,
     libvirt::Target,
+    site::{Keys, link_plays, write_seeds},
     terraform::{create_private_dir, write_private},
 };
 
@@ -51,6 +52,7 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
             code: "/usr/share/OVMF/OVMF_CODE_4M.fd".into(),
             nvram_template: "/usr/share/OVMF/OVMF_VARS_4M.fd".into(),
         }),
+        ssh_ports: Default::default(),
         lab_dir: PathBuf::from(&row.dir),
     };
     let mut files: Vec<(String, String)> = vec![("lab.yaml".into(), row.document.clone())];

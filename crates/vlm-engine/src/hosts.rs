@@ -1,21 +1,25 @@
 //! Hosts: computers that run libvirt. This one is named `local`; others are reached by SSH.
 
-use std::{collections::BTreeSet, fs, net::Ipv4Addr};
+use std::{collections::BTreeSet, fs, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
 use ipnet::Ipv4Net;
 use serde::Serialize;
+use tokio::sync::broadcast;
 
 use crate::{
-    Engine, Resource,
+    Engine, Event, Resource,
     acceleration::{self, Accelerated},
     libvirt::{self, Connection, HostFacts, Target},
     ssh::{
-        Target as SshTarget,
-        ask::Asker,
-        link::{self, Forward, Link, Remote, Trust},
+        Target as SshTarget, Way,
+        kept::{Kept, NoLink},
+        link::{self, Link, Remote, Trust},
     },
     store::{self, HostRow},
 };
+
+/// Changes of a host that come together are told of once.
+const ANNOUNCE_AT_MOST_EVERY: Duration = Duration::from_millis(100);
 
 /// The name of this computer as a host.
 pub const LOCAL: &str = "local";
@@ -32,6 +36,9 @@ pub enum Error {
     /// The way there.
     #[error(transparent)]
     Link(#[from] link::Error),
+    /// The way there, once it was added.
+    #[error(transparent)]
+    NoLink(#[from] NoLink),
     /// No host of that name.
     #[error("there is no host `{0}`; `vlm host list` shows those there are")]
     Unknown(String),
@@ -52,6 +59,17 @@ pub enum Error {
         /// The lab.
         lab: String,
     },
+}
+
+impl Error {
+    /// What is wrong with the way there, if that is it.
+    pub fn link(&self) -> Option<&link::Error> {
+        match self {
+            Error::Link(error) => Some(error),
+            Error::NoLink(error) => Some(error.error()),
+            _ => None,
+        }
+    }
 }
 
 /// A host as lists show it.
@@ -88,27 +106,112 @@ impl HostStatus {
     }
 }
 
-/// A host that is reached by SSH, and its libvirt through that.
-struct Connected {
-    connection: Connection,
-    _forward: Forward,
-    _link: Link,
+/// A host in use: the way to it, and its libvirt. One of each host for all who use it.
+pub(crate) struct Host {
+    pub(crate) name: String,
+    /// The way to it and to its guests.
+    pub(crate) way: Way,
+    connection: tokio::sync::Mutex<Option<Connection>>,
+    events: broadcast::Sender<Event>,
 }
 
-impl Connected {
-    /// Connects; also returns the host's key.
-    async fn open(remote: &Remote, trust: Trust<'_>, asker: &Asker) -> Result<(Connected, String), Error> {
-        let (link, host_key) = Link::open(remote, trust, asker).await?;
-        let forward = link.forward_libvirt().await?;
-        let connection = Connection::open(&Target::Socket(forward.path().to_owned())).await?;
-        Ok((Connected { connection, _forward: forward, _link: link }, host_key))
+impl Host {
+    fn new(name: &str, way: Way, engine: &Engine) -> Host {
+        Host { name: name.to_owned(), way, connection: Default::default(), events: engine.event_sender() }
     }
 
-    async fn status(&self, name: &str) -> Result<HostStatus, Error> {
-        let facts = self.connection.facts().await?;
-        let why = if facts.kvm_listed { "libvirt there lists KVM; it was not measured" } else { "libvirt there lists no KVM" };
-        let accelerated = Accelerated { kvm: facts.kvm_listed, why: why.into() };
-        Ok(HostStatus::of(name, self.connection.version().await?, &facts, accelerated))
+    /// Its libvirt for Terraform's provider, reachable as long as this process lives.
+    pub(crate) async fn target(&self) -> Result<Target, Error> {
+        Ok(match &self.way {
+            Way::Direct => Target::LocalSystem,
+            Way::Through(kept) => Target::Socket(kept.libvirt_socket().await?),
+        })
+    }
+
+    /// The connection to its libvirt, opened when it is first needed.
+    pub(crate) async fn connection(&self) -> Result<Connection, Error> {
+        let mut open = self.connection.lock().await;
+        if let Some(connection) = open.as_ref()
+            && connection.is_alive().await
+        {
+            return Ok(connection.clone());
+        }
+        // Where it is lost, this says what is wrong with the way there; the connection itself opens anew.
+        let target = self.target().await?;
+        match open.as_ref() {
+            Some(connection) => Ok(connection.clone()),
+            None => {
+                let connection = Connection::open(&target).await?;
+                self.announce_changes(&connection);
+                Ok(open.insert(connection).clone())
+            }
+        }
+    }
+
+    /// What happens to machines by whatever hand makes what windows show stale.
+    fn announce_changes(&self, connection: &Connection) {
+        let (mut changes, events) = (connection.changes(), self.events.clone());
+        tokio::spawn(async move {
+            // Ends with the connection.
+            while changes.changed().await.is_ok() {
+                let _ = events.send(Event::Stale(Resource::Labs)); // nobody may be listening
+                tokio::time::sleep(ANNOUNCE_AT_MOST_EVERY).await;
+            }
+        });
+    }
+
+    /// What it is and has.
+    pub(crate) async fn facts(&self) -> Result<HostFacts, Error> {
+        let mut facts = self.connection().await?.facts().await?;
+        // libvirt counts the page cache as used, and does not see memory that was added to a running computer; the kernel
+        // tells what there is and what can be had.
+        let meminfo = self.read("/proc/meminfo").await;
+        if let (Some(total), Some(available)) = (memory_mib(&meminfo, "MemTotal:"), memory_mib(&meminfo, "MemAvailable:")) {
+            (facts.memory_mib, facts.free_memory_mib) = (total, available);
+        }
+        Ok(facts)
+    }
+
+    /// Subnets that it reaches, and through which device (the default route aside).
+    pub(crate) async fn routes(&self) -> Vec<(String, Ipv4Net)> {
+        parse_routes(&self.read("/proc/net/route").await)
+    }
+
+    /// Whether it has a bridge of that name; none when it does not say.
+    pub(crate) async fn has_bridge(&self, bridge: &str) -> Option<bool> {
+        // The only text in a command that is not ours: what a device cannot be called is none.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if bridge.is_empty() || bridge.starts_with(['-', '.']) || !bridge.chars().all(plain) {
+            return Some(false);
+        }
+        match &self.way {
+            Way::Direct => Some(Path::new("/sys/class/net").join(bridge).join("bridge").is_dir()),
+            Way::Through(kept) => {
+                match kept.exec(&format!("test -d /sys/class/net/{bridge}/bridge"), b"").await.ok()?.status? {
+                    0 => Some(true),
+                    1 => Some(false),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    /// A file of the kernel's. Empty where it cannot be read: an account there may be without a shell.
+    async fn read(&self, path: &'static str) -> String {
+        match &self.way {
+            Way::Direct => fs::read_to_string(path).unwrap_or_default(),
+            Way::Through(kept) => match kept.exec(&format!("cat {path}"), b"").await {
+                Ok(output) if output.status == Some(0) => String::from_utf8_lossy(&output.stdout).into_owned(),
+                _ => String::new(),
+            },
+        }
+    }
+
+    async fn status(&self, engine: &Engine) -> Result<HostStatus, Error> {
+        let facts = self.facts().await?;
+        let auto = vlm_lab::model::Acceleration::Auto;
+        let accelerated = acceleration::decide(auto, self, &facts, engine).await.expect("auto is always met");
+        Ok(HostStatus::of(&self.name, self.connection().await?.version().await?, &facts, accelerated))
     }
 }
 
@@ -139,9 +242,11 @@ impl Hosts<'_> {
             return Err(Error::Taken(name.to_owned()));
         }
         let remote = target.remote()?;
-        let (connected, host_key) = Connected::open(&remote, trust, self.engine.asker()).await?;
-        let status = connected.status(name).await?;
+        let (link, host_key) = Link::open(&remote, trust, self.engine.asker()).await?;
         let remote = Remote { host_key: Some(host_key), ..remote };
+        let kept = Kept::of(remote.clone(), link, self.engine.asker());
+        let host = Host::new(name, Way::Through(kept), self.engine);
+        let status = host.status(self.engine).await?;
         if !self.engine.store().add_host(name, &remote)? {
             return Err(Error::Taken(name.to_owned()));
         }
@@ -161,51 +266,37 @@ impl Hosts<'_> {
             return Err(Error::InUse { host: name.to_owned(), lab: lab.name });
         }
         self.engine.store().remove_host(name)?;
+        self.engine.used_hosts().lock().expect("no panic while hosts are looked up").remove(name);
         self.engine.stale(Resource::Hosts);
         Ok(())
     }
 
     /// Connects to a host and looks at it.
     pub async fn check(&self, name: &str) -> Result<HostStatus, Error> {
-        let host = self.list()?.into_iter().find(|host| host.name == name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
-        if let Some(remote) = &host.remote {
-            return Connected::open(remote, Trust::Known, self.engine.asker()).await?.0.status(name).await;
-        }
-        let facts = self.facts(name).await?;
-        let accelerated = self.accelerated(&facts).await;
-        let libvirt = self.engine.connection(name).await?.version().await?;
-        Ok(HostStatus::of(name, libvirt, &facts, accelerated))
+        self.get(name)?.status(self.engine).await
     }
 
-    pub(crate) async fn facts(&self, name: &str) -> Result<HostFacts, libvirt::Error> {
-        let mut facts = self.engine.connection(name).await?.facts().await?;
-        // libvirt counts the page cache as used, and does not see memory that was added to a running computer; of this one the
-        // kernel tells what there is and what can be had.
-        if let (Some(total), Some(available)) = (memory_mib("MemTotal:"), memory_mib("MemAvailable:")) {
-            (facts.memory_mib, facts.free_memory_mib) = (total, available);
+    /// The host of that name, for use.
+    pub(crate) fn get(&self, name: &str) -> Result<Arc<Host>, Error> {
+        let mut hosts = self.engine.used_hosts().lock().expect("no panic while hosts are looked up");
+        if let Some(host) = hosts.get(name) {
+            return Ok(host.clone());
         }
-        Ok(facts)
-    }
-
-    async fn accelerated(&self, facts: &HostFacts) -> Accelerated {
-        let scratch = self.engine.dirs().data.join("probe");
-        let auto = vlm_lab::model::Acceleration::Auto;
-        acceleration::decide(auto, facts, self.engine.store(), &scratch).await.expect("auto is always met")
+        let row = self.list()?.into_iter().find(|row| row.name == name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
+        let way = row.remote.map_or(Way::Direct, |remote| Way::Through(Kept::new(remote, self.engine.asker())));
+        let host = Arc::new(Host::new(name, way, self.engine));
+        hosts.insert(name.to_owned(), host.clone());
+        Ok(host)
     }
 }
 
 /// A line of /proc/meminfo, in MiB.
-fn memory_mib(what: &str) -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(what))?;
+fn memory_mib(meminfo: &str, what: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(what))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib / 1024)
 }
 
-/// Subnets that this computer reaches, and through which device, out of `/proc/net/route` (the default route aside).
-pub(crate) fn routes() -> Vec<(String, Ipv4Net)> {
-    fs::read_to_string("/proc/net/route").map(|text| parse_routes(&text)).unwrap_or_default()
-}
-
+/// `/proc/net/route`, without the default route.
 fn parse_routes(text: &str) -> Vec<(String, Ipv4Net)> {
     let number = |field: Option<&&str>| u32::from_str_radix(field?, 16).ok().map(u32::from_be);
     text.lines()

@@ -1,7 +1,7 @@
 //! Labs: designs with revisions, and what is there of them on hosts.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Component, Path, PathBuf},
 };
@@ -13,11 +13,12 @@ use vlm_lab::{
     file::{self, Checked},
     lifecycle::DomainState,
     model::{Ansible, MachineSpec},
+    place::{Offer, Placement, place},
     problems::{Problem, Surroundings},
 };
 
 use crate::{
-    Engine, Resource, images, libvirt,
+    Engine, Resource, chain, deploy, hosts, images,
     lock::{self, Lock},
     runs::RunSummary,
     store::{self, LabRow, LabState, LabSummary, LabToSave},
@@ -32,9 +33,6 @@ pub enum Error {
     /// Images.
     #[error(transparent)]
     Images(#[from] images::Error),
-    /// libvirt.
-    #[error(transparent)]
-    Libvirt(#[from] libvirt::Error),
     /// No lab of that name.
     #[error("there is no lab `{0}`; `vlm list` shows those there are")]
     Unknown(String),
@@ -122,17 +120,17 @@ impl Labs<'_> {
     pub fn save(&self, text: &str, dir: &Path, expected: Option<u32>) -> Result<(String, u32), Error> {
         let checked = self.check(text, dir)?;
         let Some(lab) = checked.lab else { return Err(Error::Unreadable(checked.problems)) };
-        let machines = lab.machines();
-        let mut hosts: Vec<&str> = machines.iter().map(|machine| machine.host.as_str()).collect();
-        hosts.sort_unstable();
-        hosts.dedup();
+        let machines = match self.engine.store().lab(&lab.name)? {
+            Some(row) => placed(&row, &lab),
+            None => lab.machines(),
+        };
         let revision = self.engine.store().save_lab(
             &LabToSave {
                 name: &lab.name,
                 document: text,
                 dir: &dir.to_string_lossy(),
                 machine_count: machines.len() as u32,
-                hosts: &hosts.join(","),
+                hosts: &hosts_of(&machines),
             },
             expected,
         )?;
@@ -162,21 +160,25 @@ impl Labs<'_> {
         let (row, lab) = self.read(name)?;
         let rows: BTreeMap<_, _> =
             self.engine.store().machines(row.id)?.into_iter().map(|row| (row.name.clone(), row)).collect();
-        let (states, unknown) = if row.state == LabState::Designed {
-            (BTreeMap::new(), None)
-        } else {
-            match self.domain_states(&lab).await {
-                Ok(states) => (states, None),
-                Err(error) => (BTreeMap::new(), Some(error.to_string())),
+        let design = placed(&row, &lab);
+        let mut states = BTreeMap::new();
+        let mut unknown = Vec::new();
+        if row.state != LabState::Designed {
+            let hosts: BTreeSet<&str> = design.iter().map(|machine| machine.host.as_str()).collect();
+            for host in hosts {
+                match self.domain_states(&lab, host).await {
+                    Ok(found) => states.extend(found.into_iter().map(|(machine, state)| ((host.to_owned(), machine), state))),
+                    Err(error) => unknown.push(chain(&error)),
+                }
             }
-        };
-        let machines = lab
-            .machines()
+        }
+        let unknown = Some(unknown.join("; ")).filter(|reasons| !reasons.is_empty());
+        let machines = design
             .into_iter()
             .map(|machine| {
                 let known = rows.get(&machine.name);
                 MachineStatus {
-                    state: states.get(&machine.name).copied(),
+                    state: states.get(&(machine.host.clone(), machine.name.clone())).copied(),
                     configured: known.is_some_and(|row| row.ready && row.configured.is_some()),
                     address: known.and_then(|row| row.address.clone()).or(machine.address().map(|a| a.to_string())),
                     name: machine.name,
@@ -191,13 +193,50 @@ impl Labs<'_> {
         Ok(LabStatus { name: row.name, state: row.state, revision: row.revision, machines, last_run, unknown })
     }
 
-    async fn domain_states(&self, lab: &Lab) -> Result<BTreeMap<String, DomainState>, libvirt::Error> {
+    async fn domain_states(&self, lab: &Lab, host: &str) -> Result<BTreeMap<String, DomainState>, hosts::Error> {
         let prefix = format!("{}.", lab.name);
-        let domains = self.engine.connection(crate::hosts::LOCAL).await?.domains().await?;
+        let domains = self.engine.hosts().get(host)?.connection().await?.domains().await?;
         Ok(domains
             .into_iter()
             .filter_map(|domain| Some((domain.name.strip_prefix(&prefix)?.to_owned(), domain.state)))
             .collect())
+    }
+
+    /// Decides where machines stand that name no host: where they are, else on one of `hosts`, else where others of the lab are.
+    pub(crate) async fn settle(&self, row: LabRow, lab: &Lab, hosts: &[String]) -> Result<LabRow, deploy::Error> {
+        let rows = self.engine.store().machines(row.id)?;
+        let mut settled: Placement = rows.into_iter().map(|row| (row.name, row.host)).collect();
+        let named = |name: &str| lab.machines().iter().any(|machine| machine.name == name && names_host(lab, machine));
+        if let Some((machine, host)) =
+            settled.iter().find(|(machine, host)| !hosts.is_empty() && !hosts.contains(host) && !named(machine))
+        {
+            return Err(deploy::Error::Refused {
+                message: format!("machine `{machine}` of lab `{}` is on host `{host}` already", row.name),
+                remedy:
+                    "destroy the lab first, or name its new host in the lab file: it is made anew there, and its disks are lost"
+                        .into(),
+            });
+        }
+        let mut offers = Vec::new();
+        for host in hosts {
+            let of_host = |error| deploy::Error::of_host(host, error);
+            let found = self.engine.hosts().get(host).map_err(of_host)?;
+            // One host needs no comparing; it is asked soon enough.
+            let free_memory_mib = if hosts.len() > 1 { found.facts().await.map_err(of_host)?.free_memory_mib } else { 0 };
+            offers.push(Offer { host: host.clone(), free_memory_mib });
+        }
+        // What an earlier plan thought of a lab that was not deployed then does not bind.
+        if hosts.is_empty() && row.state != LabState::Designed {
+            let known: BTreeSet<&String> = row.placement.values().collect();
+            offers.extend(known.into_iter().map(|host| Offer { host: host.clone(), free_memory_mib: 0 }));
+            settled = row.placement.iter().map(|(machine, host)| (machine.clone(), host.clone())).chain(settled).collect();
+        }
+        let placement = place(lab, &settled, &offers).map_err(|spans| deploy::Error::Refused {
+            message: spans.to_string(),
+            remedy: "destroy the lab first, or name hosts in the lab file".into(),
+        })?;
+        self.engine.store().set_placement(row.id, &placement)?;
+        Ok(LabRow { placement, ..row })
     }
 
     /// Forgets a lab that is on no host, with what was rendered of it.
@@ -221,6 +260,27 @@ impl Labs<'_> {
     pub fn project_dir(&self, name: &str) -> PathBuf {
         self.engine.dirs().lab(name).join("ansible")
     }
+}
+
+/// The machines of a lab, each on its host: where the file says, or where it was decided.
+pub(crate) fn placed(row: &LabRow, lab: &Lab) -> Vec<Machine> {
+    let mut machines = lab.machines();
+    for machine in &mut machines {
+        if let Some(host) = row.placement.get(&machine.name).filter(|_| !names_host(lab, machine)) {
+            machine.host.clone_from(host);
+        }
+    }
+    machines
+}
+
+/// Names of the machines' hosts, separated by commas.
+pub(crate) fn hosts_of(machines: &[Machine]) -> String {
+    let hosts: BTreeSet<&str> = machines.iter().map(|machine| machine.host.as_str()).collect();
+    hosts.into_iter().collect::<Vec<_>>().join(",")
+}
+
+fn names_host(lab: &Lab, machine: &Machine) -> bool {
+    lab.host.is_some() || lab.machines[&machine.spec].host.is_some()
 }
 
 /// The playbooks and role folders that a lab names, as far as they can be read.

@@ -18,6 +18,7 @@ pub mod process;
 pub mod readiness;
 pub mod runs;
 pub mod settings;
+mod site;
 pub mod ssh;
 pub mod store;
 pub mod terraform;
@@ -122,7 +123,7 @@ struct Inner {
     settings: Settings,
     store: Store,
     events: broadcast::Sender<Event>,
-    connections: tokio::sync::Mutex<HashMap<String, libvirt::Connection>>,
+    hosts: Mutex<HashMap<String, Arc<hosts::Host>>>,
     active: Mutex<HashMap<RunId, CancellationToken>>,
     asker: Asker,
 }
@@ -143,7 +144,7 @@ impl Engine {
             settings,
             store,
             events,
-            connections: Default::default(),
+            hosts: Default::default(),
             active: Default::default(),
             asker: Asker::default(),
         };
@@ -171,6 +172,10 @@ impl Engine {
     /// What changes, from now on.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.inner.events.subscribe()
+    }
+
+    pub(crate) fn event_sender(&self) -> broadcast::Sender<Event> {
+        self.inner.events.clone()
     }
 
     /// Hosts that run machines.
@@ -224,17 +229,8 @@ impl Engine {
         &self.inner.active
     }
 
-    /// The open connection to a host, made when it is first needed.
-    pub(crate) async fn connection(&self, host: &str) -> Result<libvirt::Connection, libvirt::Error> {
-        let mut connections = self.inner.connections.lock().await;
-        if let Some(connection) = connections.get(host)
-            && connection.is_alive().await
-        {
-            return Ok(connection.clone());
-        }
-        let connection = libvirt::Connection::open(&libvirt::Target::LocalSystem).await?;
-        connections.insert(host.to_owned(), connection.clone());
-        Ok(connection)
+    pub(crate) fn used_hosts(&self) -> &Mutex<HashMap<String, Arc<hosts::Host>>> {
+        &self.inner.hosts
     }
 
     pub(crate) fn tools_dir(&self) -> PathBuf {

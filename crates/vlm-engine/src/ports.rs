@@ -1,13 +1,16 @@
-//! Published ports: this computer's loopback ports that lead into a lab's machines.
+//! Ports of this computer, on its loopback interface, that lead into a lab's machines: those that the lab publishes, and one to the
+//! SSH server of each machine that is behind a remote host.
 //!
 //! They outlive the run that made them, so a small process of its own keeps them: `vlm keep LAB`. A file lock says that it lives
 //! and who it is; `stop` and `destroy` end it, and it ends by itself when the lab's folder is gone.
 
 use std::{
     collections::BTreeMap,
+    fmt,
     fs::{self, File},
     io::{self, Write as _},
-    net::{Ipv4Addr, SocketAddr},
+    net::Ipv4Addr,
+    ops::RangeInclusive,
     os::fd::AsFd,
     path::{Path, PathBuf},
     time::Duration,
@@ -20,12 +23,15 @@ use rustix::{
 use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
+    task::JoinSet,
 };
 
-use crate::{Engine, labs, process, store, terraform::create_private_dir};
+use crate::{Engine, hosts::LOCAL, labs, process, store, terraform::create_private_dir};
 
 /// How long a keeper may take to be ready, and to end.
 const LIMIT: Duration = Duration::from_secs(10);
+/// How long a guest on a network of this computer may take to answer.
+const CONNECT_LIMIT: Duration = Duration::from_secs(60);
 /// How often a keeper looks whether its lab is still there.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What a keeper prints when all its ports are open.
@@ -72,17 +78,108 @@ pub struct Ports<'a> {
     pub(crate) engine: &'a Engine,
 }
 
+/// Ports that lead to machines' SSH servers.
+pub const SSH: RangeInclusive<u16> = 22000..=22999;
+
+/// Where a port of ours leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Door {
+    /// The machine.
+    pub machine: String,
+    /// The host it is on.
+    pub host: String,
+    /// Its address, once it is known, and the port there.
+    pub to: (Option<Ipv4Addr>, u16),
+    /// Whether the lab publishes it; else it is our way to the machine's SSH server.
+    pub published: bool,
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (address, port) = self.to;
+        match address {
+            Some(address) => write!(f, "{address}:{port}")?,
+            None => write!(f, "port {port} of {}", self.machine)?,
+        }
+        if self.host == LOCAL { Ok(()) } else { write!(f, " on host {}", self.host) }
+    }
+}
+
+/// Whether a port of the loopback interface can be had.
+pub(crate) fn is_free(port: u16) -> bool {
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Ports that are open as long as this is kept.
+pub(crate) struct Held(#[allow(dead_code, reason = "its tasks end with it")] JoinSet<()>);
+
 impl Ports<'_> {
-    /// Where each published port of a lab leads: this computer's port -> the guest's address and port.
-    pub fn of(&self, lab: &str) -> Result<BTreeMap<u16, SocketAddr>, Error> {
+    /// Where each port of a lab leads.
+    pub fn of(&self, lab: &str) -> Result<BTreeMap<u16, Door>, Error> {
         let (row, design) = self.engine.labs().read(lab).map_err(Box::new)?;
         let rows = self.engine.store().machines(row.id)?;
         let known = |name: &str| rows.iter().find(|row| row.name == name)?.address.as_deref()?.parse::<Ipv4Addr>().ok();
-        let machines = design.machines();
-        let ports = machines.iter().filter_map(|machine| Some((known(&machine.name).or(machine.address())?, &machine.ports)));
-        Ok(ports
-            .flat_map(|(address, ports)| ports.iter().map(move |(ours, guests)| (*ours, (address, *guests).into())))
-            .collect())
+        let ssh = self.engine.store().ssh_ports(row.id)?;
+        let mut doors = BTreeMap::new();
+        for machine in labs::placed(&row, &design) {
+            let address = known(&machine.name).or(machine.address());
+            let door = |port, published| Door {
+                machine: machine.name.clone(),
+                host: machine.host.clone(),
+                to: (address, port),
+                published,
+            };
+            doors.extend(machine.ports.iter().map(|(ours, guests)| (*ours, door(*guests, true))));
+            doors.extend(ssh.get(&machine.name).map(|ours| (*ours, door(22, false))));
+        }
+        Ok(doors)
+    }
+
+    /// Makes sure that a machine's SSH server can be reached from this computer: after a restart of it nobody keeps the port.
+    pub async fn reach(&self, lab: &str, machine: &str) -> Result<(), Error> {
+        let (row, _) = self.engine.labs().read(lab).map_err(Box::new)?;
+        match self.engine.store().ssh_ports(row.id)?.get(machine) {
+            // One that is taken is kept by a keeper, or by a run at work.
+            Some(port) if is_free(*port) => self.open(lab).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens the ways to SSH servers in this process, while a run needs them and no keeper holds them yet.
+    pub(crate) async fn hold(&self, lab: &str) -> Result<Held, Error> {
+        let mut work = JoinSet::new();
+        if self.keeper(lab)?.is_some() {
+            if self.are_open(lab)? {
+                return Ok(Held(work));
+            }
+            self.close(lab).await?;
+        }
+        for (port, door) in self.of(lab)?.into_iter().filter(|(_, door)| !door.published) {
+            self.serve(lab, port, door, &mut work).await?;
+        }
+        Ok(Held(work))
+    }
+
+    async fn serve(&self, lab: &str, port: u16, door: Door, work: &mut JoinSet<()>) -> Result<(), Error> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| Error::Port { port, source })?;
+        let (engine, lab) = (self.engine.clone(), lab.to_owned());
+        work.spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let _ = client.set_nodelay(true);
+                let (engine, lab, door) = (engine.clone(), lab.clone(), door.clone());
+                tokio::spawn(async move {
+                    // An address that was not known when the port was opened may be known by now.
+                    let door = match door.to.0 {
+                        Some(_) => Some(door),
+                        None => engine.ports().of(&lab).ok().and_then(|mut doors| doors.remove(&port)),
+                    };
+                    if let Some(door) = door {
+                        lead(&engine, client, &door).await;
+                    }
+                });
+            }
+        });
+        Ok(())
     }
 
     /// Refuses ports that something else on this computer has. Those that the lab's own keeper holds are fine.
@@ -130,7 +227,7 @@ impl Ports<'_> {
     /// Keeps the lab's ports until SIGTERM, or until the lab is gone. `said` gets one line: ready, or why not.
     pub async fn keep(&self, lab: &str, said: impl Fn(&str)) -> Result<(), Error> {
         let result = self.listen(lab).await;
-        let (listeners, _lock) = match result {
+        let (_work, _lock) = match result {
             Ok(listening) => listening,
             Err(error) => {
                 said(&error.to_string());
@@ -138,14 +235,6 @@ impl Ports<'_> {
             }
         };
         said(READY);
-        let mut work = tokio::task::JoinSet::new();
-        for (listener, to) in listeners {
-            work.spawn(async move {
-                while let Ok((client, _)) = listener.accept().await {
-                    tokio::spawn(lead(client, to));
-                }
-            });
-        }
         let dir = self.engine.dirs().lab(lab);
         let mut terminate = signal(SignalKind::terminate()).map_err(|source| Error::Io { path: dir.clone(), source })?;
         let mut look = tokio::time::interval(LOOK_EVERY);
@@ -157,7 +246,7 @@ impl Ports<'_> {
         }
     }
 
-    async fn listen(&self, lab: &str) -> Result<(Vec<(TcpListener, SocketAddr)>, File), Error> {
+    async fn listen(&self, lab: &str) -> Result<(JoinSet<()>, File), Error> {
         let path = self.lock_path(lab);
         let io = |source| Error::Io { path: path.clone(), source };
         let mut lock = open_lock(&path).map_err(io)?;
@@ -172,13 +261,11 @@ impl Ports<'_> {
         }
         let ports = self.of(lab)?;
         lock.set_len(0).and_then(|()| write!(lock, "{}\n{}", std::process::id(), describe(&ports))).map_err(io)?;
-        let mut listeners = Vec::new();
-        for (port, to) in ports {
-            let listener =
-                TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| Error::Port { port, source })?;
-            listeners.push((listener, to));
+        let mut work = JoinSet::new();
+        for (port, door) in ports {
+            self.serve(lab, port, door, &mut work).await?;
         }
-        Ok((listeners, lock))
+        Ok((work, lock))
     }
 
     fn lock_path(&self, lab: &str) -> PathBuf {
@@ -203,8 +290,8 @@ impl Ports<'_> {
 }
 
 /// The ports as the lock file lists them: a line each.
-fn describe(ports: &BTreeMap<u16, SocketAddr>) -> String {
-    ports.iter().map(|(port, to)| format!("{port} {to}\n")).collect()
+fn describe(ports: &BTreeMap<u16, Door>) -> String {
+    ports.iter().map(|(port, door)| format!("{port} {door}\n")).collect()
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
@@ -212,9 +299,10 @@ fn open_lock(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).open(path)
 }
 
-async fn lead(mut client: TcpStream, to: SocketAddr) {
+async fn lead(engine: &Engine, mut client: TcpStream, door: &Door) {
+    let (Ok(host), (Some(address), port)) = (engine.hosts().get(&door.host), door.to) else { return };
     // A guest that does not listen yet: the client sees its connection closed, as it would there.
-    if let Ok(mut guest) = TcpStream::connect(to).await {
+    if let Ok(mut guest) = host.way.tcp((address, port).into(), CONNECT_LIMIT).await {
         let _ = tokio::io::copy_bidirectional(&mut client, &mut guest).await;
     }
 }

@@ -26,7 +26,7 @@ use vlm_lab::{
 
 use crate::{
     libvirt::{AddressSource, Connection},
-    ssh::{self, Session},
+    ssh::{self, Session, Way},
 };
 
 /// Pause after an attempt at the SSH port that cost the guest nothing: what a person does not notice.
@@ -60,6 +60,8 @@ pub struct Watch {
     pub domain: String,
     /// The address it should have, if it is known beforehand.
     pub address: Option<Ipv4Addr>,
+    /// The way to it.
+    pub way: Way,
     /// The account, our key and the guest's pinned host key.
     pub login: Login,
     /// Where its serial console is written to.
@@ -113,7 +115,7 @@ pub async fn until_ready(watch: Watch, mut tell: impl FnMut(Seen)) -> Result<Ipv
     let mut watchers = JoinSet::new(); // dropped, and its tasks with it, when we return
     watchers.spawn(watch_serial(watch.connection.clone(), watch.domain.clone(), watch.serial_log, signs.clone()));
     watchers.spawn(watch_addresses(watch.connection.clone(), watch.domain.clone(), watch.address, signs.clone()));
-    watchers.spawn(watch_ssh(address, watch.login, signs));
+    watchers.spawn(watch_ssh(address, watch.way, watch.login, signs));
 
     let mut states = watch.states;
     let begun = Instant::now();
@@ -279,7 +281,7 @@ async fn watch_addresses(connection: Connection, domain: String, expected: Optio
     }
 }
 
-async fn watch_ssh(mut address: watch::Receiver<Option<Ipv4Addr>>, login: Login, signs: mpsc::Sender<Sign>) {
+async fn watch_ssh(mut address: watch::Receiver<Option<Ipv4Addr>>, way: Way, login: Login, signs: mpsc::Sender<Sign>) {
     loop {
         let Some(at) = *address.borrow_and_update() else {
             if address.changed().await.is_err() {
@@ -287,14 +289,16 @@ async fn watch_ssh(mut address: watch::Receiver<Option<Ipv4Addr>>, login: Login,
             }
             continue;
         };
-        let attempt = Session::connect(SocketAddr::from((at, 22)), &login.user, &login.key, &login.host_key).await;
+        let attempt = Session::connect(&way, SocketAddr::from((at, 22)), &login.user, &login.key, &login.host_key).await;
         let (answer, session) = match attempt {
             Ok(session) => (SshAnswer::Accepted, Some(session)),
             Err(ssh::Error::Silence(_)) => (SshAnswer::Silence, None),
             Err(ssh::Error::Refused(_)) => (SshAnswer::Refused, None),
             Err(ssh::Error::OtherHostKey(_)) => (SshAnswer::OtherHostKey, None),
             Err(ssh::Error::KeyRejected(_)) => (SshAnswer::KeyRejected, None),
-            Err(error @ (ssh::Error::Protocol(_) | ssh::Error::Key(_))) => (SshAnswer::Broken(error.to_string()), None),
+            Err(error @ (ssh::Error::Protocol(_) | ssh::Error::Key(_) | ssh::Error::Forbidden)) => {
+                (SshAnswer::Broken(error.to_string()), None)
+            }
         };
         let pause = match answer {
             SshAnswer::NotTried | SshAnswer::Silence | SshAnswer::Refused => SSH_EVERY,

@@ -1,7 +1,12 @@
 //! Our view of libvirt, on its own test driver: a world in this process, with one running domain, a network and a pool.
 
-use vlm_engine::libvirt::{Connection, Target};
+use std::{fmt::Write as _, fs, time::Duration};
+
+use vlm_engine::libvirt::{Connection, Domain, Error, Target};
 use vlm_lab::lifecycle::DomainState;
+
+/// How long a test waits for what must come.
+const LIMIT: Duration = Duration::from_secs(30);
 
 async fn state(connection: &Connection, name: &str) -> DomainState {
     let domains = connection.domains().await.unwrap();
@@ -42,4 +47,80 @@ async fn what_is_not_there_is_named() {
     let connection = Connection::open(&Target::Test).await.unwrap();
     let error = connection.start("nobody").await.unwrap_err().to_string();
     assert!(error.starts_with("could not start domain `nobody`: "), "{error}");
+}
+
+/// A world of that many domains, of which every second is off, and what we are to see of them.
+async fn world(count: usize) -> (Connection, Vec<Domain>) {
+    let mut text = "<node>".to_owned();
+    let mut domains = Vec::new();
+    for i in 0..count {
+        let (name, uuid) = (format!("d{i:04}"), format!("00000000-0000-4000-8000-{i:012}"));
+        let (runstate, state) = if i % 2 == 0 { (1, DomainState::Running) } else { (5, DomainState::ShutOff) };
+        let _ = write!(
+            text,
+            "<domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'><name>{name}</name><uuid>{uuid}</uuid>
+             <memory>1024</memory><os><type>hvm</type></os><test:runstate>{runstate}</test:runstate></domain>"
+        );
+        domains.push(Domain { name, uuid, state });
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a world.xml");
+    fs::write(&file, text + "</node>").unwrap();
+    (Connection::open(&Target::TestFile { file, socket: None }).await.unwrap(), domains)
+}
+
+#[tokio::test]
+async fn all_domains_are_listed() {
+    for count in [0, 1, 2, 1000] {
+        let (connection, expected) = world(count).await;
+        let mut domains = connection.domains().await.unwrap();
+        domains.sort_by(|a, b| a.name.cmp(&b.name));
+        assert_eq!(domains, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_told() {
+    let (connection, _) = world(2).await;
+    let mut changes = connection.changes();
+    let mut looks = connection.looks(Duration::from_secs(3600));
+    looks.next().await; // the first look is at once
+    for (name, on) in [("d0000", false), ("d0001", true), ("d0000", true)] {
+        changes.mark_unchanged();
+        if on {
+            connection.start(name).await.unwrap()
+        } else {
+            connection.force_off(name).await.unwrap()
+        }
+        tokio::time::timeout(LIMIT, changes.changed()).await.expect("a change of a domain is told").unwrap();
+        tokio::time::timeout(LIMIT, looks.next()).await.expect("a change of a domain is looked at");
+        assert_eq!(state(&connection, name).await.is_active(), on);
+    }
+    // And although nothing was told, in the end.
+    let mut looks = connection.looks(Duration::ZERO);
+    looks.next().await;
+    tokio::time::timeout(LIMIT, looks.next()).await.expect("it is looked again after a while");
+}
+
+#[tokio::test]
+async fn a_call_does_not_wait_for_others_but_for_a_place() {
+    let (connection, _) = world(100).await;
+    let many = (0..50).map(|_| {
+        tokio::spawn({
+            let connection = connection.clone();
+            async move { connection.domains().await }
+        })
+    });
+    for each in many.collect::<Vec<_>>() {
+        assert_eq!(each.await.unwrap().unwrap().len(), 100);
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_not_there_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("no socket");
+    let Err(error) = Connection::open(&Target::Socket(socket)).await else { panic!("nobody listens there") };
+    assert!(matches!(error, Error::Connect { .. }), "{error}");
+    assert!(error.to_string().starts_with("could not reach libvirt at qemu+unix:///system?socket="), "{error}");
 }

@@ -7,6 +7,7 @@
 //! - [`file`]: `lab.yaml` in and out, with the place of every value, and its JSON Schema
 //! - [`problems`]: what is wrong with a lab, all at once
 //! - [`address`]: MAC and IP addresses, derived
+//! - [`place`]: which host each machine goes to
 //! - [`render`]: the files that Terraform, cloud-init and Ansible read
 //! - [`plan`]: planned changes in words
 //! - [`phase`]: what each machine of a run needs next
@@ -17,6 +18,7 @@ pub mod file;
 pub mod lifecycle;
 pub mod model;
 pub mod phase;
+pub mod place;
 pub mod plan;
 pub mod problems;
 pub mod render;

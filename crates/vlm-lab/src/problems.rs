@@ -150,6 +150,7 @@ const RULES: &[fn(&mut Report)] = &[
     networks::fields_fit_the_mode,
     networks::domains_are_domains,
     networks::domains_have_names,
+    networks::stay_on_one_host,
     addresses::networks_are_known,
     addresses::fixed_addresses_are_on_the_network,
     addresses::fixed_addresses_of_replicas_count_up,

@@ -525,7 +525,7 @@ fn paths_that_ansible_would_split_or_expand_are_refused_in_words() {
 #[test]
 fn ssh_finds_its_files_from_everywhere_when_told_where_they_are() {
     let last_lines = |project: &str| {
-        let text = ansible::ssh_config(&[], Some(project.as_ref()));
+        let text = ansible::ssh_config(&[], &BTreeMap::new(), Some(project.as_ref()));
         text.lines().map(str::trim).filter(|line| line.contains("File ")).collect::<Vec<_>>().join("\n")
     };
     expect![[r#"
@@ -815,6 +815,7 @@ fn context(lab: &Lab) -> Context {
         host_keys: machines.iter().map(|machine| (machine.name.clone(), key_pair(&machine.name))).collect(),
         lab_key: "ssh-ed25519 AAAAlab".into(),
         uefi: Some(UefiFirmware { code: "/firmware/CODE.fd".into(), nvram_template: "/firmware/VARS.fd".into() }),
+        ssh_ports: BTreeMap::new(),
         lab_dir: "/labs/pair".into(),
     }
 }

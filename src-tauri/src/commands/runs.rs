@@ -1,6 +1,6 @@
 //! Runs: plans that are shown and then carried out, and what runs say while they work.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 use specta::Type;
@@ -82,7 +82,7 @@ pub async fn start_plan(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: S
     let mut slot = slot.lock().await;
     *slot = None; // its lock is needed
     let planned =
-        engine.runs().plan(&lab, &CancellationToken::new()).await.map_err(|error| CommandError::of_lab(error, &lab))?;
+        engine.runs().plan(&lab, &[], &CancellationToken::new()).await.map_err(|error| CommandError::of_lab(error, &lab))?;
     let shown = shown(&engine, desk.new_plan_id(), &planned);
     *slot = Some((shown.id, planned));
     Ok(shown)
@@ -256,13 +256,14 @@ fn shown(engine: &Engine, id: PlanId, planned: &PlannedRun) -> Plan {
         starts: planned.starts.clone(),
         configures: planned.configures.clone(),
         disruption: planned.disruption(),
-        kvm: planned.acceleration.kvm,
-        why: planned.acceleration.why.clone(),
-        needs_memory_mib: planned.needs_memory_mib as u32,
-        has_memory_mib: planned.has_memory_mib as u32,
+        // A lab over several hosts: of the first, the sums of all.
+        kvm: planned.hosts[0].acceleration.kvm,
+        why: planned.hosts[0].acceleration.why.clone(),
+        needs_memory_mib: planned.hosts.iter().map(|share| share.needs_memory_mib as u32).sum(),
+        has_memory_mib: planned.hosts.iter().map(|share| share.has_memory_mib as u32).sum(),
         disks_lost: if planned.kind == RunKind::Destroy { disks_of(engine, planned) } else { None },
         warnings: planned.warnings.clone(),
-        terraform_dir: Path::display(planned.terraform_dir()).to_string(),
+        terraform_dir: planned.terraform_dirs().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", "),
         empty: planned.is_empty(),
     }
 }

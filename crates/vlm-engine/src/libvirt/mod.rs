@@ -1,8 +1,12 @@
 //! libvirt: a connection, and what we ask of it.
 //!
-//! Every call blocks, some for tens of seconds, so each runs on the blocking pool, at most four at once per connection (the
-//! daemon serves five). What comes back are plain values: no libvirt handle leaves this module.
+//! Every call blocks, some for tens of seconds, and cannot be cancelled. So each runs on a thread of its own, at most four at once
+//! per connection (the daemon serves five), and whoever asked waits for a limited time. A call that is not back by then keeps its
+//! thread, and its connection is left to it: the next call opens another, as it does after the daemon was restarted. What comes
+//! back are plain values: no libvirt handle leaves this module.
 
+mod events;
+mod stats;
 pub mod xml;
 
 use std::{
@@ -12,12 +16,17 @@ use std::{
     io::Read,
     net::Ipv4Addr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    sync::{Mutex, Semaphore, mpsc, oneshot, watch},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 use virt::{
     connect::Connect,
@@ -30,20 +39,49 @@ use virt::{
 };
 use vlm_lab::{lifecycle::DomainState, render::UefiFirmware};
 
+pub use events::Looks;
+
+use events::{End, Registered};
+
+/// The oldest libvirt that serves a host: major, minor, release.
+///
+/// The newest thing that we ask of a daemon is to undefine a domain with its checkpoints' records (5.6.0). Before that came ARP as
+/// a source of addresses (4.2.0), the length of a volume's file (3.0.0), events of pools (2.0.0), and states of all domains in one
+/// question (1.2.8). This process itself runs with the library that it was built for, 6.0.0 or newer.
+pub const MIN_LIBVIRT: (u32, u32, u32) = (5, 6, 0);
+
 /// How many calls may be under way at once: the daemon serves five requests of a connection.
 const CALLS_AT_ONCE: usize = 4;
 /// How much of a volume is sent at a time; libvirt's own limit of a stream packet is 256 KiB less its header.
 const UPLOAD_CHUNK: usize = 256 * 1024 - 32;
+/// How long a connection may take to open.
+const OPEN_LIMIT: Duration = Duration::from_secs(20);
+/// How long the daemon may take to answer a question, or to take a piece of an upload.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+/// How long it may take to do something: libvirt itself waits half a minute for a QEMU to start or to die, and a busy or emulated
+/// host needs minutes to look through a pool.
+const WORK_LIMIT: Duration = Duration::from_secs(300);
+/// How long after a call has failed libvirt may take to say that the connection has ended, and why.
+const END_SHOWS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Which libvirt to talk to. A URI is code (`?command=…` runs a program), so it is built from this, never read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// This computer's system daemon.
     LocalSystem,
+    /// This user's own daemon, for those who have no rights on the system's. libvirt starts it.
+    LocalSession,
     /// A system daemon whose socket is here, by a forward of ours.
     Socket(PathBuf),
     /// libvirt's own test driver, for tests: a world in this process.
     Test,
+    /// The test driver with the world that a file describes.
+    TestFile {
+        /// The file.
+        file: PathBuf,
+        /// The socket of the daemon that the world is in; it is in this process without one.
+        socket: Option<PathBuf>,
+    },
 }
 
 impl Target {
@@ -51,8 +89,13 @@ impl Target {
     pub fn uri(&self) -> String {
         match self {
             Target::LocalSystem => "qemu:///system".to_owned(),
-            Target::Socket(path) => format!("qemu+unix:///system?socket={}", escape_query(path)),
+            Target::LocalSession => "qemu:///session".to_owned(),
+            Target::Socket(path) => format!("qemu+unix:///system?socket={}", escape(path)),
             Target::Test => "test:///default".to_owned(),
+            Target::TestFile { file, socket: None } => format!("test://{}", escape(file)),
+            Target::TestFile { file, socket: Some(socket) } => {
+                format!("test+unix://{}?socket={}", escape(file), escape(socket))
+            }
         }
     }
 }
@@ -67,6 +110,37 @@ pub enum Error {
         uri: String,
         /// libvirt's words.
         reason: String,
+    },
+    /// A daemon that is too old.
+    #[error(
+        "libvirt at {uri} is {version}, and {}.{}.{} or newer is needed: update it there",
+        MIN_LIBVIRT.0,
+        MIN_LIBVIRT.1,
+        MIN_LIBVIRT.2
+    )]
+    Old {
+        /// Its URI.
+        uri: String,
+        /// Its version.
+        version: String,
+    },
+    /// A call has not come back.
+    #[error(
+        "could not {what}: libvirt did not answer within {limit_s} s; its daemon may be stopped or stuck, and a restart of it helps"
+    )]
+    Hangs {
+        /// What was attempted, on what.
+        what: String,
+        /// How long it was waited for, in seconds.
+        limit_s: u64,
+    },
+    /// The connection ended while a call was under way. What was attempted may have been done or not; the next call connects anew.
+    #[error("could not {what}: the connection to libvirt was lost: {why}")]
+    Lost {
+        /// What was attempted, on what.
+        what: String,
+        /// How it was lost.
+        why: String,
     },
     /// A call failed.
     #[error("could not {what}: {reason}")]
@@ -189,62 +263,237 @@ pub struct HostFacts {
     pub uefi: Option<UefiFirmware>,
 }
 
-/// An open connection. Cheap to clone.
+/// A connection, opened anew by the next call when it has ended. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Connection {
-    connect: Arc<Mutex<Connect>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    target: Target,
+    slot: Mutex<Slot>,
+    changes: watch::Sender<u64>,
+}
+
+enum Slot {
+    Closed,
+    /// A thread is at it. It is left at it when it takes too long: another would hang as well.
+    Opening {
+        opened: oneshot::Receiver<Result<Session, Error>>,
+        by: Instant,
+    },
+    Open(Arc<Session>),
+}
+
+/// What is open between two losses.
+struct Session {
     calls: Arc<Semaphore>,
+    end: End,
+    registered: Option<Registered>,
+}
+
+impl Session {
+    /// Opens one; blocks.
+    fn open(target: &Target, changes: watch::Sender<u64>) -> Result<Session, Error> {
+        virt::error::clear_error_callback();
+        events::start_loop();
+        let uri = target.uri();
+        let failed = |error: virt::error::Error| Error::Connect { uri: uri.clone(), reason: error.message().to_owned() };
+        let connect = Connect::open(Some(&uri)).map_err(failed)?;
+        let version = version_of(&connect).map_err(failed)?;
+        if version < MIN_LIBVIRT {
+            return Err(Error::Old { uri, version: version_text(version) });
+        }
+        let end = End::default();
+        let registered = Some(Registered::new(connect, changes.clone(), end.clone()));
+        // Nobody has seen what happened before.
+        changes.send_modify(|count| *count += 1);
+        Ok(Session { calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)), end, registered })
+    }
+
+    fn connect(&self) -> &Connect {
+        &self.registered.as_ref().expect("it is there until the end").connect
+    }
+
+    /// Whether libvirt has the connection open. It says so without the daemon.
+    fn is_open(&self) -> bool {
+        self.connect().is_alive().unwrap_or(false)
+    }
+
+    /// Why it was lost. A call finds out a little earlier than the event does, which says more than `reason`.
+    async fn lost(&self, reason: &str) -> String {
+        let _ = timeout(END_SHOWS_WITHIN, self.end.come()).await;
+        self.end.mark(reason);
+        self.end.come().await.to_owned()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Closing asks the daemon: not here, this may be an async thread.
+        let registered = self.registered.take();
+        on_thread(move || drop(registered));
+    }
+}
+
+/// Whatever a call says here shows that the daemon goes on with it.
+struct Pulse(watch::Sender<()>);
+
+impl Pulse {
+    fn beat(&self) {
+        self.0.send_replace(());
+    }
 }
 
 impl Connection {
+    /// One that the first call opens.
+    pub fn to(target: Target) -> Connection {
+        let shared = Shared { target, slot: Mutex::new(Slot::Closed), changes: watch::Sender::new(0) };
+        Connection { shared: Arc::new(shared) }
+    }
+
     /// Connects to `target`.
     pub async fn open(target: &Target) -> Result<Connection, Error> {
-        virt::error::clear_error_callback();
-        let uri = target.uri();
-        let connect = tokio::task::spawn_blocking(move || {
-            Connect::open(Some(&uri)).map_err(|error| Error::Connect { uri, reason: error.message().to_owned() })
-        })
-        .await
-        .expect("opening a connection does not panic")?;
-        Ok(Connection { connect: Arc::new(Mutex::new(connect)), calls: Arc::new(Semaphore::new(CALLS_AT_ONCE)) })
+        let connection = Connection::to(target.clone());
+        connection.session().await?;
+        Ok(connection)
     }
 
-    /// Whether the daemon still answers.
+    /// Whether the next call has a connection to use, and need not open one.
     pub async fn is_alive(&self) -> bool {
-        self.call("ask whether the connection lives", |connect| connect.is_alive()).await.unwrap_or(false)
+        match &*self.shared.slot.lock().await {
+            Slot::Open(session) => !session.end.has_come(),
+            Slot::Opening { .. } | Slot::Closed => false,
+        }
     }
 
+    /// Counts up with each change of a domain, a network or a pool that the host tells of, and when the connection ends or is there
+    /// again. It is there again when something is asked: who is told of an end asks.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changes.subscribe()
+    }
+
+    /// Tells when to look at the host again: now, upon [`Connection::changes`], and `at_most_apart`.
+    pub fn looks(&self, at_most_apart: Duration) -> Looks {
+        Looks::new(self.changes(), at_most_apart)
+    }
+
+    async fn session(&self) -> Result<Arc<Session>, Error> {
+        let mut slot = self.shared.slot.lock().await;
+        if let Slot::Open(session) = &*slot
+            && !session.end.has_come()
+        {
+            return Ok(session.clone());
+        }
+        if !matches!(*slot, Slot::Opening { .. }) {
+            let (target, changes) = (self.shared.target.clone(), self.shared.changes.clone());
+            let opened = on_thread(move || Session::open(&target, changes));
+            *slot = Slot::Opening { opened, by: Instant::now() + OPEN_LIMIT };
+        }
+        let Slot::Opening { opened, by } = &mut *slot else { unreachable!("it was just put there") };
+        let opened = match timeout_at(*by, opened).await {
+            Ok(opened) => opened.expect("opening a connection does not panic"),
+            Err(_) => {
+                let what = format!("connect to libvirt at {}", self.shared.target.uri());
+                return Err(Error::Hangs { what, limit_s: OPEN_LIMIT.as_secs() });
+            }
+        };
+        let opened = opened.map(Arc::new);
+        *slot = opened.as_ref().map_or(Slot::Closed, |session| Slot::Open(session.clone()));
+        opened
+    }
+
+    /// Asks the daemon something.
     async fn call<T: Send + 'static>(
         &self,
         what: impl Into<String>,
         f: impl FnOnce(&Connect) -> Result<T, virt::error::Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let what = what.into();
-        self.blocking(move |connect| f(connect).map_err(|error| Error::Call { what, reason: error.message().to_owned() })).await
+        self.limited(what.into(), ANSWER_LIMIT, f).await
     }
 
+    /// Has the daemon do something.
+    async fn work<T: Send + 'static>(
+        &self,
+        what: impl Into<String>,
+        f: impl FnOnce(&Connect) -> Result<T, virt::error::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.limited(what.into(), WORK_LIMIT, f).await
+    }
+
+    async fn limited<T: Send + 'static>(
+        &self,
+        what: String,
+        limit: Duration,
+        f: impl FnOnce(&Connect) -> Result<T, virt::error::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let failed = what.clone();
+        let f = move |connect: &Connect, _: &Pulse| {
+            f(connect).map_err(|error| Error::Call { what: failed, reason: error.message().to_owned() })
+        };
+        self.blocking(what, limit, f).await
+    }
+
+    /// Runs `f` on a thread, and waits for its end as long as no more than `limit` passes between two beats of its pulse.
     async fn blocking<T: Send + 'static>(
         &self,
-        f: impl FnOnce(&Connect) -> Result<T, Error> + Send + 'static,
+        what: String,
+        limit: Duration,
+        mut f: impl FnOnce(&Connect, &Pulse) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let permit = self.calls.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let connect = self.connect.lock().expect("cloning a connection does not panic").clone();
-        tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            f(&connect)
-        })
-        .await
-        .expect("libvirt calls do not panic")
+        let (session, mut done, mut pulse) = loop {
+            let session = self.session().await?;
+            let permit = tokio::select! {
+                permit = session.calls.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
+                _ = session.end.come() => continue,
+            };
+            let (pulse, beats) = watch::channel(());
+            let (begun, begins) = oneshot::channel();
+            let at = session.clone();
+            let done = on_thread(move || {
+                let _permit = permit;
+                // Found dead only now: nothing was attempted, and another connection may be used for it.
+                if !at.is_open() {
+                    let _ = begun.send(Some(f));
+                    return None;
+                }
+                let _ = begun.send(None);
+                let result = f(at.connect(), &Pulse(pulse));
+                Some((result, at.is_open()))
+            });
+            match begins.await.expect("asking whether a connection is open does not panic") {
+                Some(again) => {
+                    session.lost("it is closed").await;
+                    f = again;
+                }
+                None => break (session, done, beats),
+            }
+        };
+        let mut by = Instant::now() + limit;
+        let (result, is_open) = loop {
+            tokio::select! {
+                done = &mut done => break done.expect("libvirt calls do not panic").expect("it has begun"),
+                Ok(()) = pulse.changed() => by = Instant::now() + limit,
+                // libvirt ends but one of several calls when a connection is lost by silence.
+                why = async { let why = session.end.come().await; sleep(END_SHOWS_WITHIN).await; why } => {
+                    return Err(Error::Lost { what, why: why.to_owned() });
+                }
+                () = sleep_until(by) => {
+                    session.end.mark(format!("its daemon did not answer within {} s", limit.as_secs()));
+                    self.shared.changes.send_modify(|count| *count += 1);
+                    return Err(Error::Hangs { what, limit_s: limit.as_secs() });
+                }
+            }
+        };
+        match result {
+            Err(Error::Call { what, reason }) if !is_open => Err(Error::Lost { what, why: session.lost(&reason).await }),
+            result => result,
+        }
     }
 
     /// The daemon's version, such as `9.0.0`.
     pub async fn version(&self) -> Result<String, Error> {
-        self.call("ask libvirt's version", |connect| {
-            // Major, minor and release, three decimal digits each.
-            let version = connect.lib_version()?;
-            Ok(format!("{}.{}.{}", version / 1_000_000, version / 1_000 % 1_000, version % 1_000))
-        })
-        .await
+        self.call("ask libvirt's version", |connect| Ok(version_text(version_of(connect)?))).await
     }
 
     /// What the host is and has.
@@ -271,19 +520,7 @@ impl Connection {
 
     /// All domains, with their states, in one go.
     pub async fn domains(&self) -> Result<Vec<Domain>, Error> {
-        self.call("list domains", |connect| {
-            connect
-                .list_all_domains(0)?
-                .iter()
-                .map(|domain| {
-                    let (state, _) = domain.state()?;
-                    Ok(Domain { name: domain.name()?, uuid: domain.uuid_string()?, state: domain_state(state.to_raw()) })
-                })
-                // A domain that went away between the list and the question is not there.
-                .filter(|domain| !matches!(domain, Err(error) if is_gone(error)))
-                .collect()
-        })
-        .await
+        self.call("list domains", stats::domains).await
     }
 
     /// All networks.
@@ -302,7 +539,7 @@ impl Connection {
     /// The pool of that name, refreshed, if it is there and active.
     pub async fn pool(&self, name: &str) -> Result<Option<Pool>, Error> {
         let name = name.to_owned();
-        self.call(format!("look at pool `{name}`"), move |connect| {
+        self.work(format!("look at pool `{name}`"), move |connect| {
             let Some(pool) = active_pool(connect, &name)? else { return Ok(None) };
             refresh(&pool);
             let path = xml::pool_path(&pool.xml_desc(0)?);
@@ -314,7 +551,7 @@ impl Connection {
     /// Makes sure that a directory pool of that name exists, is active and starts with the host.
     pub async fn ensure_pool(&self, name: &str, path: &Path) -> Result<(), Error> {
         let (name, path) = (name.to_owned(), path.to_owned());
-        self.call(format!("make pool `{name}` at {}", path.display()), move |connect| {
+        self.work(format!("make pool `{name}` at {}", path.display()), move |connect| {
             let pool = match connect.lookup_storage_pool_by_name(&name) {
                 Ok(pool) => pool,
                 Err(error) if is_gone(&error) => {
@@ -339,7 +576,7 @@ impl Connection {
     /// Names of the volumes in a pool, if it is there and active.
     pub async fn volumes(&self, pool: &str) -> Result<Option<Vec<String>>, Error> {
         let pool = pool.to_owned();
-        self.call(format!("list the volumes of pool `{pool}`"), move |connect| {
+        self.work(format!("list the volumes of pool `{pool}`"), move |connect| {
             let Some(pool) = active_pool(connect, &pool)? else { return Ok(None) };
             refresh(&pool);
             Ok(Some(pool.list_volumes()?))
@@ -350,7 +587,7 @@ impl Connection {
     /// The length of a volume's file, in bytes, if there is such a volume.
     pub async fn volume_length(&self, pool: &str, name: &str) -> Result<Option<u64>, Error> {
         let (pool, name) = (pool.to_owned(), name.to_owned());
-        self.call(format!("look at volume `{name}`"), move |connect| {
+        self.work(format!("look at volume `{name}`"), move |connect| {
             let pool = connect.lookup_storage_pool_by_name(&pool)?;
             refresh(&pool);
             match pool.lookup_storage_vol_by_name(&name) {
@@ -366,7 +603,7 @@ impl Connection {
     /// Deletes a volume; that it is not there is fine.
     pub async fn delete_volume(&self, pool: &str, name: &str) -> Result<(), Error> {
         let (pool, name) = (pool.to_owned(), name.to_owned());
-        self.call(format!("delete volume `{name}`"), move |connect| {
+        self.work(format!("delete volume `{name}`"), move |connect| {
             match connect.lookup_storage_pool_by_name(&pool)?.lookup_storage_vol_by_name(&name) {
                 Ok(volume) => volume.delete(0),
                 Err(_) => Ok(()),
@@ -388,11 +625,10 @@ impl Connection {
         progress: impl Fn(u64) + Send + 'static,
     ) -> Result<(), Error> {
         let (pool, name, path, cancel) = (pool.to_owned(), name.to_owned(), path.to_owned(), cancel.clone());
-        self.blocking(move |connect| {
-            let failed = |error: virt::error::Error| Error::Call {
-                what: format!("send {} to pool `{pool}`", path.display()),
-                reason: error.message().to_owned(),
-            };
+        let what = format!("send {} to pool `{pool}`", path.display());
+        let failed = what.clone();
+        self.blocking(what, ANSWER_LIMIT, move |connect, pulse| {
+            let failed = |error: virt::error::Error| Error::Call { what: failed.clone(), reason: error.message().to_owned() };
             let read = |source| Error::Read { path: path.clone(), source };
             let mut file = File::open(&path).map_err(read)?;
             let length = file.metadata().map_err(read)?.len();
@@ -415,6 +651,7 @@ impl Connection {
                     while !rest.is_empty() {
                         let n = stream.send(rest).map_err(failed)?;
                         rest = &rest[n.max(0) as usize..];
+                        pulse.beat();
                     }
                     total += n as u64;
                     progress(total);
@@ -472,7 +709,7 @@ impl Connection {
     /// Removes a thing: a domain with its saved memory, its snapshots' records and its UEFI variables, but not its disks.
     pub async fn remove(&self, thing: &Thing) -> Result<(), Error> {
         let owned = thing.clone();
-        self.call(format!("remove {thing}"), move |connect| match owned {
+        self.work(format!("remove {thing}"), move |connect| match owned {
             Thing::Domain { name } => {
                 let domain = connect.lookup_domain_by_name(&name)?;
                 if domain.is_active()? {
@@ -534,7 +771,7 @@ impl Connection {
         f: impl FnOnce(&VirtDomain) -> Result<T, virt::error::Error> + Send + 'static,
     ) -> Result<T, Error> {
         let owned = name.to_owned();
-        self.call(format!("{verb} domain `{name}`"), move |connect| f(&connect.lookup_domain_by_name(&owned)?)).await
+        self.work(format!("{verb} domain `{name}`"), move |connect| f(&connect.lookup_domain_by_name(&owned)?)).await
     }
 
     /// Reads a domain's serial console until the domain ends or the reader is dropped.
@@ -551,7 +788,7 @@ impl Connection {
             .await?;
         let (sender, receiver) = mpsc::channel(64);
         let reader = stream.clone();
-        std::thread::Builder::new()
+        thread::Builder::new()
             .name(format!("serial-{domain}"))
             .spawn(move || {
                 let mut buffer = [0; 4096];
@@ -587,15 +824,36 @@ impl Drop for Serial {
         if let Some(stream) = self.stream.take() {
             // Ends the reader's blocking `recv`; a stream that has ended already says no, which is as good. Not here: an
             // RPC may take a while, and this may be an async thread.
-            std::thread::spawn(move || {
+            on_thread(move || {
                 let _ = stream.abort();
             });
         }
     }
 }
 
-/// A path as the value of a query (RFC 3986): all but the unreserved characters and slashes by their bytes' numbers.
-fn escape_query(path: &Path) -> String {
+/// Runs `f` on a thread of its own: the runtime's end would wait for one of its pool, and a call that hangs has no end.
+fn on_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    let (sender, receiver) = oneshot::channel();
+    let run = move || {
+        let _ = sender.send(f()); // nobody may be waiting any more
+    };
+    thread::Builder::new().name("libvirt".into()).spawn(run).expect("a thread can be started");
+    receiver
+}
+
+/// The daemon's version: major, minor, release.
+fn version_of(connect: &Connect) -> Result<(u32, u32, u32), virt::error::Error> {
+    // Three decimal digits each.
+    let version = connect.lib_version()?;
+    Ok((version / 1_000_000, version / 1_000 % 1_000, version % 1_000))
+}
+
+fn version_text((major, minor, release): (u32, u32, u32)) -> String {
+    format!("{major}.{minor}.{release}")
+}
+
+/// A path as one of a URI, or as the value of its query (RFC 3986): all but the unreserved characters and slashes by their bytes' numbers.
+fn escape(path: &Path) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
     for byte in path.as_os_str().as_encoded_bytes() {

@@ -5,31 +5,37 @@
 
 use std::{
     io,
-    path::{Path, PathBuf},
+    net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use russh::{
-    AlgorithmKind, ChannelOpenFailure, ChannelStream,
-    client::{self, Handle, Msg},
+    AlgorithmKind, ChannelMsg, ChannelOpenFailure,
+    client::{self, Handle},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, UnixListener},
+    net::TcpStream,
 };
 
 use super::{
     ask::{Asker, Question},
     config,
     login::log_in,
+    route::{Hop, Route},
     trust::{Checker, Pin, Refusal, Seen, fingerprint_of},
-    way::{Hop, Way},
 };
 
 /// A host that has said nothing for so long is asked, three times; then the link is down: within 15 s.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(4);
 const KEEPALIVES: usize = 3;
+/// How long a host that is asked whether it is still there may take, and a command of ours.
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+/// How much of a command's output is kept, in bytes.
+const OUTPUT_LIMIT: usize = 1 << 20;
 /// Where libvirt's system daemon listens: the one of libvirtd, and that of the modular daemons.
 const LIBVIRT_SOCKETS: [&str; 2] = ["/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"];
 
@@ -72,6 +78,15 @@ impl std::fmt::Display for Remote {
         let (open, close) = if colons { ("[", "]") } else { ("", "") };
         write!(f, "{}@{open}{}{close}", self.user, self.address)?;
         if self.port == 22 { Ok(()) } else { write!(f, ":{}", self.port) }
+    }
+}
+
+impl Remote {
+    /// The URI with which libvirt's own programs find the system daemon there. For people: we go through our link.
+    pub fn libvirt_uri(&self) -> String {
+        let open = if self.address.contains(':') { ("[", "]") } else { ("", "") };
+        let port = if self.port == 22 { String::new() } else { format!(":{}", self.port) };
+        format!("qemu+ssh://{}@{}{}{}{port}/system", self.user, open.0, self.address, open.1)
     }
 }
 
@@ -190,6 +205,14 @@ pub enum Error {
         /// Who was asked.
         remote: String,
     },
+    /// Its SSH server does not let us through.
+    #[error("the SSH server of {remote} forbids forwarding; it needs `{what} yes` in its sshd_config")]
+    Forbidden {
+        /// Who was asked.
+        remote: String,
+        /// OpenSSH's name of the setting.
+        what: &'static str,
+    },
     /// The local end of a forwarded socket.
     #[error("could not make a socket for {remote}")]
     Socket {
@@ -198,6 +221,58 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+}
+
+impl Error {
+    /// What went wrong at last, on whichever hop.
+    pub fn innermost(&self) -> &Error {
+        match self {
+            Error::Through { source, .. } => source.innermost(),
+            error => error,
+        }
+    }
+
+    /// What a person can do about it; empty where the error says all.
+    pub fn remedy(&self) -> String {
+        match self {
+            Error::Through { source, .. } if matches!(**source, Error::UnknownHostKey { .. }) => {
+                "add the host at a terminal, where you are asked, or `ssh` there once, so that your known_hosts has its key"
+                    .to_owned()
+            }
+            Error::Through { source, .. } => source.remedy(),
+            Error::UnknownHostKey { fingerprint, .. } => {
+                format!("compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}")
+            }
+            Error::WrongHostKey { .. } => {
+                "if the host was installed anew, remove its old key, or the host here, first".to_owned()
+            }
+            Error::NotLetIn { takes, .. } if takes.iter().any(|way| way == "password" || way == "keyboard-interactive") => {
+                "at a terminal you are asked for a password; otherwise your public key has to be in its ~/.ssh/authorized_keys"
+                    .to_owned()
+            }
+            Error::NotLetIn { .. } => {
+                "your public key has to be in the ~/.ssh/authorized_keys of that user over there".to_owned()
+            }
+            Error::Ended { .. } => {
+                "--identity FILE offers one key alone, and so does IdentitiesOnly with IdentityFile in ~/.ssh/config".to_owned()
+            }
+            // sshd answers the same where it may not forward a socket.
+            Error::NoLibvirt { .. } => {
+                "install libvirt there and start it, let this user use its socket (group libvirt), and let sshd \
+                                        forward it (AllowStreamLocalForwarding)"
+                    .to_owned()
+            }
+            Error::Unreachable { .. }
+            | Error::NotSsh { .. }
+            | Error::JumpName { .. }
+            | Error::Circle { .. }
+            | Error::Config(_)
+            | Error::Identity { .. }
+            | Error::Protocol { .. }
+            | Error::Forbidden { .. }
+            | Error::Socket { .. } => String::new(),
+        }
+    }
 }
 
 /// What becomes of a host key that no one has accepted.
@@ -223,25 +298,25 @@ impl Link {
     /// Connects and logs in, through the hosts on the way. Returns the link, and what [`Remote::host_key`] is to be from now on: the
     /// key that the host has shown, which was accepted, and below it those of hosts on the way that somebody was asked about.
     pub async fn open(remote: &Remote, trust: Trust<'_>, asker: &Asker) -> Result<(Link, String), Error> {
-        let way = Way::of_user(remote)?;
+        let route = Route::of_user(remote)?;
         // Said when a host is new, and not every time.
         if remote.host_key.is_none() {
-            way.notes.iter().for_each(|note| asker.tell(note));
+            route.notes.iter().for_each(|note| asker.tell(note));
         }
-        Link::along(remote, way, trust, asker, &Limits::default()).await
+        Link::along(remote, route, trust, asker, &Limits::default()).await
     }
 
     pub(super) async fn along(
         remote: &Remote,
-        way: Way,
+        route: Route,
         trust: Trust<'_>,
         asker: &Asker,
         limits: &Limits,
     ) -> Result<(Link, String), Error> {
         let mut jumps: Vec<(String, Handle<Checker>)> = Vec::new();
         let mut pins = Vec::new();
-        let mut hops = way.hops;
-        let mut last = hops.pop().expect("a way leads somewhere");
+        let mut hops = route.hops;
+        let mut last = hops.pop().expect("a route leads somewhere");
         for hop in hops {
             let entered = enter(&hop, jumps.last(), asker, limits).await;
             let (handle, pin, asked) = entered.map_err(|source| Error::Through {
@@ -274,59 +349,108 @@ impl Link {
         !self.handle.is_closed()
     }
 
-    /// Forwards libvirt's socket to one of ours, in a folder that only this user enters.
-    pub async fn forward_libvirt(&self) -> Result<Forward, Error> {
+    /// Opens a stream to a TCP address as the host sees it.
+    pub async fn tcp(&self, to: SocketAddr) -> Result<Channel, Refused> {
+        let (host, port) = (to.ip().to_string(), u32::from(to.port()));
+        let opened = self.handle.channel_open_direct_tcpip(host, port, "127.0.0.1", 0).await;
+        Ok(opened.map_err(Refused::of)?.into_stream())
+    }
+
+    /// Opens a stream to a unix socket of the host.
+    pub async fn unix(&self, path: &str) -> Result<Channel, Refused> {
+        Ok(self.handle.channel_open_direct_streamlocal(path).await.map_err(Refused::of)?.into_stream())
+    }
+
+    /// The socket that libvirt listens at there.
+    pub async fn libvirt_socket(&self) -> Result<&'static str, Error> {
+        let remote = || self.remote.to_string();
         for path in LIBVIRT_SOCKETS {
-            // Asked first: a refused channel tells that nobody listens there.
-            if let Ok(channel) = self.handle.channel_open_direct_streamlocal(path).await {
-                let _ = channel.close().await;
-                return self.forward(path).map_err(|source| Error::Socket { remote: self.remote.to_string(), source });
+            match self.unix(path).await {
+                Ok(_) => return Ok(path),
+                Err(Refused::Forbidden) => {
+                    return Err(Error::Forbidden { remote: remote(), what: "AllowStreamLocalForwarding" });
+                }
+                Err(Refused::NotReached) => {}
+                Err(Refused::Lost) => {
+                    return Err(Error::Unreachable { remote: remote(), reason: "the connection was lost".into() });
+                }
             }
         }
-        Err(Error::NoLibvirt { remote: self.remote.to_string() })
+        Err(Error::NoLibvirt { remote: remote() })
     }
 
-    fn forward(&self, there: &'static str) -> io::Result<Forward> {
-        // Short: the path of a unix socket has 108 bytes at most.
-        let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_dir());
-        let base = base.unwrap_or_else(std::env::temp_dir);
-        let dir = tempfile::Builder::new().prefix("vlm-").tempdir_in(base)?; // mode 0700
-        let path = dir.path().join("libvirt-sock");
-        let listener = UnixListener::bind(&path)?;
-        let handle = self.handle.clone();
-        let task = tokio::spawn(async move {
-            while let Ok((mut ours, _)) = listener.accept().await {
-                let handle = handle.clone();
-                tokio::spawn(async move {
-                    // A host that is gone: libvirt's client sees its connection closed.
-                    if let Ok(channel) = handle.channel_open_direct_streamlocal(there).await {
-                        let _ = tokio::io::copy_bidirectional(&mut ours, &mut channel.into_stream()).await;
-                    }
-                });
+    /// Runs a command of ours there, fed with `input`. Nothing that a user wrote belongs into `command`: a shell reads it.
+    pub async fn exec(&self, command: &str, input: &[u8]) -> Result<Output, Error> {
+        let work = async {
+            let mut channel = self.handle.channel_open_session().await?;
+            channel.exec(true, command).await?;
+            channel.data(input).await?;
+            channel.eof().await?;
+            let mut output = Output { status: None, stdout: Vec::new(), stderr: Vec::new() };
+            while let Some(message) = channel.wait().await {
+                match message {
+                    ChannelMsg::Data { data } => keep(&mut output.stdout, &data),
+                    ChannelMsg::ExtendedData { data, ext: 1 } => keep(&mut output.stderr, &data),
+                    ChannelMsg::ExitStatus { exit_status } => output.status = Some(exit_status),
+                    _ => {}
+                }
             }
-        });
-        Ok(Forward { path, task, _dir: dir })
+            Ok::<_, russh::Error>(output)
+        };
+        let failed = |reason: String| Error::Protocol { remote: self.remote.to_string(), reason };
+        match tokio::time::timeout(COMMAND_LIMIT, work).await {
+            Ok(done) => done.map_err(|error| failed(error.to_string())),
+            Err(_) => Err(failed(format!("a command did not end within {} s", COMMAND_LIMIT.as_secs()))),
+        }
+    }
+
+    /// Asks whether the other end still answers; closes the link if it does not.
+    pub async fn probe(&self) {
+        if !matches!(tokio::time::timeout(PROBE_LIMIT, self.handle.send_ping()).await, Ok(Ok(()))) {
+            let bye = self.handle.disconnect(russh::Disconnect::ByApplication, "", "");
+            let _ = tokio::time::timeout(PROBE_LIMIT, bye).await;
+        }
     }
 }
 
-/// A forwarded socket, for as long as it is kept.
-pub struct Forward {
-    path: PathBuf,
-    task: tokio::task::JoinHandle<()>,
-    _dir: tempfile::TempDir,
+/// A stream through a link.
+pub type Channel = russh::ChannelStream<client::Msg>;
+
+/// Why a host opens no stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Its SSH server's settings forbid it.
+    Forbidden,
+    /// Nobody listens there, or nothing answers.
+    NotReached,
+    /// The link has ended.
+    Lost,
 }
 
-impl Forward {
-    /// Our end.
-    pub fn path(&self) -> &Path {
-        &self.path
+impl Refused {
+    fn of(error: russh::Error) -> Refused {
+        match error {
+            russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => Refused::Forbidden,
+            russh::Error::ChannelOpenFailure(_) => Refused::NotReached,
+            _ => Refused::Lost,
+        }
     }
 }
 
-impl Drop for Forward {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+/// What a command on a host came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its exit status; none when it was ended by a signal.
+    pub status: Option<u32>,
+    /// Its standard output, at most a MiB of it.
+    pub stdout: Vec<u8>,
+    /// Its standard error, likewise.
+    pub stderr: Vec<u8>,
+}
+
+fn keep(kept: &mut Vec<u8>, data: &[u8]) {
+    let room = OUTPUT_LIMIT.saturating_sub(kept.len());
+    kept.extend_from_slice(&data[..data.len().min(room)]);
 }
 
 /// Connects to a host and logs in: directly, or through the one before it. Also tells whether a person has accepted its key.
@@ -383,11 +507,7 @@ async fn reach(hop: &Hop, limits: &Limits) -> Result<TcpStream, Error> {
 }
 
 /// A connection that the host before makes for us.
-async fn reach_through(
-    hop: &Hop,
-    (before, handle): &(String, Handle<Checker>),
-    limits: &Limits,
-) -> Result<ChannelStream<Msg>, Error> {
+async fn reach_through(hop: &Hop, (before, handle): &(String, Handle<Checker>), limits: &Limits) -> Result<Channel, Error> {
     let open = handle.channel_open_direct_tcpip(&hop.host, hop.port.into(), "127.0.0.1", 0);
     match tokio::time::timeout(limits.connect, open).await {
         Ok(Ok(channel)) => Ok(channel.into_stream()),

@@ -24,8 +24,8 @@ use zeroize::Zeroizing;
 use super::{
     ask::{Asker, Prompt, Question, Secret, printable},
     link::{Error, Limits},
+    route::{Hop, Keys},
     trust::{Checker, Seen},
-    way::{Hop, Keys},
 };
 
 /// How often a person may be wrong: OpenSSH's own number.

@@ -2,25 +2,37 @@
 
 pub mod ask;
 pub mod config;
+pub mod kept;
 pub mod known_hosts;
 pub mod link;
 mod login;
+mod route;
 mod trust;
-mod way;
 
-pub use way::Target;
+pub use route::Target;
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use russh::{
     ChannelMsg, client,
     keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, ssh_key::LineEnding},
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 use vlm_lab::render::KeyPair;
+
+use self::{kept::Kept, link::Refused};
 
 /// How long a connection attempt may take before it counts as silence. Guests are near: a new attempt finds one that has just
 /// come up sooner than TCP's own repetition after a second would.
 const CONNECT_LIMIT: Duration = Duration::from_millis(400);
+/// The same through a link, where the host's kernel decides, and how soon it hears of a refusal.
+const THROUGH_LIMIT: Duration = Duration::from_secs(10);
+const REFUSES_WITHIN: Duration = Duration::from_secs(2);
 /// How long a guest may take for key exchange and authentication: an emulated one is slow.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
 /// How long a short command may take.
@@ -44,6 +56,9 @@ pub enum Error {
     /// The protocol failed.
     #[error("ssh failed: {0}")]
     Protocol(String),
+    /// The host that the guest is behind does not let us through.
+    #[error("the host's SSH server forbids forwarding; it needs `AllowTcpForwarding yes` in its sshd_config")]
+    Forbidden,
     /// A key could not be read or made.
     #[error("a key could not be used: {0}")]
     Key(String),
@@ -67,6 +82,48 @@ pub fn read_key(path: &Path) -> Result<KeyPair, Error> {
 
 fn key_error(error: impl std::fmt::Display) -> Error {
     Error::Key(error.to_string())
+}
+
+/// The way to the guests of a host.
+#[derive(Clone)]
+pub enum Way {
+    /// They are on this computer's own networks.
+    Direct,
+    /// Through the link to their host.
+    Through(Arc<Kept>),
+}
+
+/// A stream of bytes to a guest, whichever way it goes.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+impl Way {
+    /// Opens a stream to a TCP address of a guest. How long that may take through a link is not for us to say.
+    pub async fn tcp(&self, to: SocketAddr, limit: Duration) -> Result<Box<dyn Stream>, Error> {
+        match self {
+            Way::Direct => match tokio::time::timeout(limit, tokio::net::TcpStream::connect(to)).await {
+                Err(_) => Err(Error::Silence(to)),
+                Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => Err(Error::Refused(to)),
+                Ok(Err(_)) => Err(Error::Silence(to)),
+                Ok(Ok(stream)) => {
+                    let _ = stream.set_nodelay(true);
+                    Ok(Box::new(stream))
+                }
+            },
+            Way::Through(kept) => {
+                let begun = Instant::now();
+                match tokio::time::timeout(THROUGH_LIMIT, kept.tcp(to)).await {
+                    Ok(Ok(channel)) => Ok(Box::new(channel)),
+                    Ok(Err(Refused::Forbidden)) => Err(Error::Forbidden),
+                    // SSH does not tell the reasons apart. A guest that refuses does so at once; one that is not there is
+                    // given up by its host's kernel after three seconds.
+                    Ok(Err(Refused::NotReached)) if begun.elapsed() < REFUSES_WITHIN => Err(Error::Refused(to)),
+                    _ => Err(Error::Silence(to)),
+                }
+            }
+        }
+    }
 }
 
 /// An authenticated connection to a guest.
@@ -94,20 +151,14 @@ impl client::Handler for Pinned {
 
 impl Session {
     /// Connects to `address` as `user` with `key`, insisting on `host_key` (OpenSSH's one-line form).
-    pub async fn connect(address: SocketAddr, user: &str, key: &KeyPair, host_key: &str) -> Result<Session, Error> {
-        let stream = match tokio::time::timeout(CONNECT_LIMIT, tokio::net::TcpStream::connect(address)).await {
-            Err(_) => return Err(Error::Silence(address)),
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => return Err(Error::Refused(address)),
-            Ok(Err(_)) => return Err(Error::Silence(address)),
-            Ok(Ok(stream)) => stream,
-        };
-        let _ = stream.set_nodelay(true);
+    pub async fn connect(way: &Way, address: SocketAddr, user: &str, key: &KeyPair, host_key: &str) -> Result<Session, Error> {
+        let stream = way.tcp(address, CONNECT_LIMIT).await?;
         let attempt = Self::handshake(stream, address, user, key, host_key);
         tokio::time::timeout(HANDSHAKE_LIMIT, attempt).await.unwrap_or(Err(Error::Silence(address)))
     }
 
     async fn handshake(
-        stream: tokio::net::TcpStream,
+        stream: Box<dyn Stream>,
         address: SocketAddr,
         user: &str,
         key: &KeyPair,

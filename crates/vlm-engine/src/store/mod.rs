@@ -5,6 +5,8 @@
 mod schema;
 
 use std::{
+    collections::BTreeMap,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{SystemTime, UNIX_EPOCH},
@@ -12,6 +14,7 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
+use vlm_lab::place::Placement;
 
 use crate::{
     journal::{StepRecord, StepState},
@@ -60,6 +63,8 @@ pub struct LabRow {
     pub dir: String,
     /// What the last run left.
     pub state: LabState,
+    /// Where its machines stand, as far as that was decided.
+    pub placement: Placement,
     /// When it was last saved.
     pub updated_at_ms: i64,
 }
@@ -269,7 +274,7 @@ impl Store {
         self.with(|connection| {
             Ok(connection
                 .query_row(
-                    "SELECT id, name, revision, document, dir, state, updated_at FROM labs WHERE name = ?1",
+                    "SELECT id, name, revision, document, dir, state, updated_at, placement FROM labs WHERE name = ?1",
                     [name],
                     lab_row,
                 )
@@ -293,6 +298,21 @@ impl Store {
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Notes where a lab's machines stand.
+    pub fn set_placement(&self, lab_id: i64, placement: &Placement) -> Result<(), Error> {
+        self.with(|connection| {
+            let mut hosts: Vec<&str> = placement.values().map(String::as_str).collect();
+            hosts.sort_unstable();
+            hosts.dedup();
+            let text = serde_json::to_string(placement).expect("texts serialise");
+            connection.execute(
+                "UPDATE labs SET placement = ?2, hosts = CASE ?3 WHEN '' THEN hosts ELSE ?3 END WHERE id = ?1",
+                params![lab_id, text, hosts.join(",")],
+            )?;
+            Ok(())
         })
     }
 
@@ -357,6 +377,61 @@ impl Store {
             )?;
             Ok(())
         })
+    }
+
+    /// Forgets all that a deployment of a lab was: its machines, where they stood, and its ports. `hosts` are those of the design.
+    pub fn forget_deployment(&self, lab_id: i64, hosts: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            tx.execute("DELETE FROM machines WHERE lab_id = ?1", [lab_id])?;
+            tx.execute("DELETE FROM ssh_ports WHERE lab_id = ?1", [lab_id])?;
+            tx.execute("UPDATE labs SET placement = '{}', hosts = ?2 WHERE id = ?1", params![lab_id, hosts])?;
+            Ok(tx.commit()?)
+        })
+    }
+
+    /// This computer's ports that lead to the SSH servers of a lab's machines, by machine.
+    pub fn ssh_ports(&self, lab_id: i64) -> Result<BTreeMap<String, u16>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare("SELECT machine, port FROM ssh_ports WHERE lab_id = ?1")?;
+            let rows = statement.query_map([lab_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Gives each of `machines` a port of `range` that no other machine has and that `is_free`, and forgets those of others.
+    /// One that has a port keeps it. Fewer come back than were asked for when there are no more.
+    pub fn assign_ssh_ports(
+        &self,
+        lab_id: i64,
+        machines: &[&str],
+        mut range: RangeInclusive<u16>,
+        is_free: impl Fn(u16) -> bool,
+    ) -> Result<BTreeMap<String, u16>, Error> {
+        let had = self.ssh_ports(lab_id)?;
+        if had.len() == machines.len() && machines.iter().all(|machine| had.contains_key(*machine)) {
+            return Ok(had);
+        }
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let names = serde_json::to_string(machines).expect("texts serialise");
+            tx.execute(
+                "DELETE FROM ssh_ports WHERE lab_id = ?1 AND machine NOT IN (SELECT value FROM json_each(?2))",
+                params![lab_id, names],
+            )?;
+            let taken: Vec<u16> =
+                tx.prepare("SELECT port FROM ssh_ports")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let mut free = range.by_ref().filter(|port| !taken.contains(port) && is_free(*port));
+            for machine in machines.iter().filter(|machine| !had.contains_key(**machine)) {
+                let Some(port) = free.next() else { break };
+                tx.execute(
+                    "INSERT INTO ssh_ports (port, lab_id, machine) VALUES (?1, ?2, ?3)",
+                    params![port, lab_id, machine],
+                )?;
+            }
+            Ok(tx.commit()?)
+        })?;
+        self.ssh_ports(lab_id)
     }
 
     // --- runs -------------------------------------------------------------------------------------------------------
@@ -651,6 +726,8 @@ fn lab_row(row: &Row<'_>) -> rusqlite::Result<LabRow> {
         dir: row.get(4)?,
         state: LabState::from_text(row.get_ref(5)?.as_str()?),
         updated_at_ms: row.get(6)?,
+        placement: serde_json::from_str(row.get_ref(7)?.as_str()?)
+            .map_err(|source| rusqlite::Error::FromSqlConversionFailure(7, rusqlite::types::Type::Text, Box::new(source)))?,
     })
 }
 

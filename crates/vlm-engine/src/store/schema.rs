@@ -53,6 +53,12 @@ const STEPS: &[&str] = &[
      ALTER TABLE hosts ADD COLUMN host_key TEXT;",
     // 3: whether a machine was ready after its last start
     "ALTER TABLE machines ADD COLUMN ready INTEGER NOT NULL DEFAULT 0;",
+    // 4: labs on other hosts: where each machine stands (JSON, host by machine), and our ports that lead to their SSH servers
+    "ALTER TABLE labs ADD COLUMN placement TEXT NOT NULL DEFAULT '{}';
+     CREATE TABLE ssh_ports (
+        port INTEGER PRIMARY KEY, lab_id INTEGER NOT NULL REFERENCES labs ON DELETE CASCADE, machine TEXT NOT NULL,
+        UNIQUE (lab_id, machine)
+     ) STRICT;",
 ];
 
 /// Brings the database to the newest version, step by step, each in its own transaction.

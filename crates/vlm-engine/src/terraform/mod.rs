@@ -182,9 +182,17 @@ impl Terraform {
         if path.is_file() { Ok(Some(path)) } else { Err(Error::OtherProgram { path }) }
     }
 
-    /// Plans into [`PLAN_FILE`]: to reach the directory's configuration, or to destroy everything.
-    pub async fn plan(&self, destroy: bool, cancel: &CancellationToken, on_message: impl FnMut(Message)) -> Result<(), Error> {
-        let mut args = vec!["plan", "-input=false", "-json", "-out", PLAN_FILE];
+    /// Plans into [`PLAN_FILE`]: to reach the directory's configuration, or to destroy everything. `uri` is where libvirt is
+    /// found from this process; the one in the variables file is for people.
+    pub async fn plan(
+        &self,
+        destroy: bool,
+        uri: &str,
+        cancel: &CancellationToken,
+        on_message: impl FnMut(Message),
+    ) -> Result<(), Error> {
+        let uri = format!("-var=libvirt_uri={uri}");
+        let mut args = vec!["plan", "-input=false", "-json", &uri, "-out", PLAN_FILE];
         if destroy {
             args.push("-destroy");
         }
@@ -221,6 +229,11 @@ impl Terraform {
             }
         }
         Ok(known)
+    }
+
+    /// Whether `dir` may be one with something on a host: with a state that holds anything, or that cannot be read.
+    pub(crate) fn may_hold(dir: &Path) -> bool {
+        state(dir).map_or(true, |state| holds_anything(&state))
     }
 
     /// Whether Terraform's state here holds anything.

@@ -5,7 +5,10 @@ use std::{collections::HashSet, net::Ipv4Addr};
 use ipnet::Ipv4Net;
 
 use super::{Report, names::is_label, path::at};
-use crate::model::{MachineSpec, Network, NetworkMode};
+use crate::{
+    model::{MachineSpec, Network, NetworkMode},
+    place::{Placement, place},
+};
 
 pub(super) fn there_is_one_where_one_is_needed(report: &mut Report) {
     if !report.lab.networks.is_empty() {
@@ -234,4 +237,15 @@ fn free_subnet(report: &Report, nth: usize) -> Ipv4Net {
         .filter(|free| used.iter().all(|used| !used.contains(free) && !free.contains(used)))
         .nth(nth.min(16))
         .unwrap_or(subnet(77, 1))
+}
+
+/// Where machines name their hosts, as far as that binds those on the same network.
+pub(super) fn stay_on_one_host(report: &mut Report) {
+    // Too many machines to unfold are a problem of their own.
+    if report.machines.is_empty() {
+        return;
+    }
+    if let Err(spans) = place(report.lab, &Placement::new(), &[]) {
+        report.error(at!["networks", &spans.network].key(), spans.to_string());
+    }
 }

@@ -8,7 +8,12 @@
 //!
 //! Text of the author's is evaluated nowhere, except in what is Ansible by its nature: tasks and roles.
 
-use std::{collections::HashSet, fmt::Write, net::Ipv4Addr, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Write,
+    net::Ipv4Addr,
+    path::Path,
+};
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -42,7 +47,7 @@ pub fn ansible(lab: &Lab, machines: &[Machine], context: &Context) -> Files {
         ("ansible.cfg".into(), configuration(lab)),
         ("inventory.yaml".into(), inventory(lab, &by_spec)),
         ("ssh/known_hosts".into(), known_hosts(by_spec.values().flatten().copied(), context)),
-        ("ssh_config".into(), ssh_config(machines, None)),
+        ("ssh_config".into(), ssh_config(machines, &context.ssh_ports, None)),
         ("site.yaml".into(), yaml::document(Yaml(&site))),
     ]);
     files.extend(plays.iter().map(|(key, play)| (format!("plays/{key}.yaml"), yaml::document(Yaml(play)))));
@@ -54,7 +59,8 @@ pub fn ansible(lab: &Lab, machines: &[Machine], context: &Context) -> Files {
 /// OpenSSH looks for relative paths where it was started: without `project` the file works in the project's directory, wherever
 /// that is; with it, from everywhere, as long as the project stays there. A `project` that the format cannot express (quotes,
 /// line breaks, `${`) counts as none.
-pub fn ssh_config(machines: &[Machine], project: Option<&Path>) -> String {
+/// Machines in `ports` are reached through that port of this computer, and still known by their own names.
+pub fn ssh_config(machines: &[Machine], ports: &BTreeMap<String, u16>, project: Option<&Path>) -> String {
     let project = project.and_then(Path::to_str).filter(|path| !path.contains(['"', '\\', '\n', '\r']) && !path.contains("${"));
     let file = |name: &str| match project {
         Some(project) => format!("\"{}/{name}\"", project.replace('%', "%%")),
@@ -62,9 +68,16 @@ pub fn ssh_config(machines: &[Machine], project: Option<&Path>) -> String {
     };
     let mut text = String::new();
     for machine in machines.iter().filter(|machine| is_plain_name(&machine.name)) {
+        let name = &machine.name;
         match machine.address() {
-            Some(address) => write!(text, "Host {} {address}\n  HostName {address}\n", machine.name),
-            None => writeln!(text, "Host {}", machine.name),
+            Some(address) => writeln!(text, "Host {name} {address}"),
+            None => writeln!(text, "Host {name}"),
+        }
+        .expect("a String takes all text");
+        match (ports.get(name), machine.address()) {
+            (Some(port), _) => write!(text, "  HostName 127.0.0.1\n  Port {port}\n  HostKeyAlias {name}\n"),
+            (None, Some(address)) => writeln!(text, "  HostName {address}"),
+            (None, None) => Ok(()),
         }
         .expect("a String takes all text");
         if is_plain_name(&machine.user) {

@@ -35,6 +35,8 @@ pub struct Context {
     pub lab_key: String,
     /// UEFI firmware of the host; needed when a machine boots with it.
     pub uefi: Option<UefiFirmware>,
+    /// This computer's ports that lead to the guests' SSH servers, by machine name, where they are not reached directly.
+    pub ssh_ports: BTreeMap<String, u16>,
     /// The folder that the lab file lies in: paths of playbooks and roles start here.
     pub lab_dir: PathBuf,
 }

@@ -30,7 +30,7 @@ pub fn terraform(lab: &Lab, machines: &[Machine], context: &Context) -> Files {
         networks: lab
             .networks
             .iter()
-            .filter(|(_, network)| network.mode != NetworkMode::Bridge)
+            .filter(|(key, network)| network.mode != NetworkMode::Bridge && is_here(machines, key, &context.host))
             .map(|(key, network)| (key.as_str(), network_value(lab, key, network)))
             .collect(),
         machines: machines
@@ -42,6 +42,12 @@ pub fn terraform(lab: &Lab, machines: &[Machine], context: &Context) -> Files {
     let mut text = serde_json::to_string_pretty(&variables).expect("text, numbers and maps with text keys are JSON");
     text.push('\n');
     Files::from([("main.tf".into(), include_str!("main.tf").into()), ("terraform.tfvars.json".into(), text)])
+}
+
+/// Whether a network belongs on `host`: where its machines are; without any, where the lab's first machine is.
+fn is_here(machines: &[Machine], network: &str, host: &str) -> bool {
+    let on_it = |machine: &&Machine| machine.nics.iter().any(|nic| nic.network == network);
+    machines.iter().find(on_it).or(machines.first()).is_none_or(|machine| machine.host == host)
 }
 
 /// Whether libvirt really hands out addresses on `network`: without a subnet it has none.

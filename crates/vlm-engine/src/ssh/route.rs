@@ -107,7 +107,7 @@ pub(super) struct Keys {
 
 /// The whole way.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(super) struct Route {
     /// Nearest first; there is at least one.
     pub hops: Vec<Hop>,
     /// What the configuration says and we pass over.
@@ -138,15 +138,15 @@ fn of_user() -> Result<(Config, User), Error> {
     Ok((Config::of_user(&home)?, User { home, name }))
 }
 
-impl Way {
+impl Route {
     /// The way to `remote` by the user's configuration.
-    pub fn of_user(remote: &Remote) -> Result<Way, Error> {
+    pub fn of_user(remote: &Remote) -> Result<Route, Error> {
         let (config, user) = of_user()?;
-        Way::to(remote, &config, &user.here())
+        Route::to(remote, &config, &user.here())
     }
 
     /// The way to `remote`.
-    pub fn to(remote: &Remote, config: &Config, here: &Here<'_>) -> Result<Way, Error> {
+    pub fn to(remote: &Remote, config: &Config, here: &Here<'_>) -> Result<Route, Error> {
         let mut pins = remote.host_key.as_deref().unwrap_or_default().splitn(2, '\n');
         let pin = pins.next().filter(|line| !line.is_empty()).map(Pin::read).transpose().map_err(|error| Error::Protocol {
             remote: remote.to_string(),
@@ -159,11 +159,11 @@ impl Way {
             port: Some(remote.port),
             identity: remote.identity.clone(),
         };
-        let mut guide = Guide { config, here, accepted, way: Way { hops: Vec::new(), notes: Vec::new() } };
+        let mut guide = Guide { config, here, accepted, route: Route { hops: Vec::new(), notes: Vec::new() } };
         guide.add(&target, None, 0)?;
-        let mut way = guide.way;
-        way.hops.last_mut().expect("a way leads somewhere").expected.pin = pin;
-        Ok(way)
+        let mut route = guide.route;
+        route.hops.last_mut().expect("a route leads somewhere").expected.pin = pin;
+        Ok(route)
     }
 }
 
@@ -173,7 +173,7 @@ struct Guide<'a> {
     here: &'a Here<'a>,
     /// Keys of hosts on the way that were accepted when the host was added.
     accepted: KnownFile,
-    way: Way,
+    route: Route,
 }
 
 impl Guide<'_> {
@@ -207,14 +207,14 @@ impl Guide<'_> {
             }
         }
         for note in &resolved.notes {
-            if !self.way.notes.contains(note) {
-                self.way.notes.push(note.clone());
+            if !self.route.notes.contains(note) {
+                self.route.notes.push(note.clone());
             }
         }
         // What was accepted of hosts on the way says nothing of the host that it leads to.
         let accepted = (depth > 0).then(|| self.accepted.clone());
         let hop = hop(target, label, resolved, accepted, self.here.home);
-        self.way.hops.push(hop);
+        self.route.hops.push(hop);
         Ok(())
     }
 }
