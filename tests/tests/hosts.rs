@@ -65,15 +65,12 @@ fn a_host_is_added_by_its_key_checked_and_removed() {
     let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("vlm-")).collect();
     assert!(left.is_empty(), "sockets that were left: {left:?}");
 
-    // A lab may name it; deploys do not go there yet, and say so.
+    // A lab that names it, here one whose image is missing, keeps it.
     let file = host.write(
         "far.yaml",
         "version: 1\nname: far\nnetworks: { lan: { cidr: 10.76.1.0/24 } }\nmachines: { m: { image: debian-12, host: lab1 } }\n",
     );
-    user(&host, &["check", &file]).ends(0);
-    user(&host, &["plan", &file])
-        .ends(2)
-        .says(&["machine `m` is placed on host `lab1`, and deploys go to this computer alone"]);
+    user(&host, &["plan", &file]).ends(2).says(&["vlm image build"]);
     user(&host, &["host", "remove", "lab1"]).ends(2).says(&["lab `far` names host `lab1`"]);
     user(&host, &["forget", "far"]).ends(0);
 
@@ -140,7 +137,7 @@ fn the_ssh_configuration_leads_to_a_host() {
     // Without a terminal nothing is asked, and each thing that is missing is named.
     user(&host, &["host", "add", "inner", "inner"]).ends(2).says(&[
         "root@inner:2022 is reached through root@gate, and that failed: the host key of root@gate is not known: SHA256:",
-        "say vlm host add at a terminal, where you are asked, or `ssh` there once",
+        "add the host at a terminal, where you are asked, or `ssh` there once",
     ]);
     // At one, the key of the host on the way is asked about, then the passphrase of the key for it.
     let (adding, mut keyboard) = Running::at_terminal(users(&host, &["host", "add", "inner", "inner"]));
