@@ -139,6 +139,10 @@ fn the_ssh_configuration_leads_to_a_host() {
         "root@inner:2022 is reached through root@gate, and that failed: the host key of root@gate is not known: SHA256:",
         "add the host at a terminal, where you are asked, or `ssh` there once",
     ]);
+    let (adding, mut keyboard) = Running::at_terminal(users(&host, &["host", "add", "inner", "inner"]));
+    adding.until_it_asks("root@gate shows the host key SHA256:", LIMIT);
+    keyboard.types("n\n");
+    adding.end(LIMIT).ends(130);
     // At one, the key of the host on the way is asked about, then the passphrase of the key for it.
     let (adding, mut keyboard) = Running::at_terminal(users(&host, &["host", "add", "inner", "inner"]));
     adding.until_it_asks("root@gate shows the host key SHA256:", LIMIT);

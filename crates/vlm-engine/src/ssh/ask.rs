@@ -152,6 +152,19 @@ mod tests {
         assert_eq!(Asker::new(Curt).ask(&two, second).await, None);
     }
 
+    #[tokio::test]
+    async fn no_answer_in_time_means_no() {
+        struct Away;
+        impl Person for Away {
+            fn answer<'a>(&'a self, _: &'a Question) -> Answer<'a> {
+                Box::pin(std::future::pending())
+            }
+            fn tell(&self, _: &str) {}
+        }
+        let password = Question::Password { host: "lab1".into(), again: false };
+        assert_eq!(Asker::new(Away).ask(&password, Duration::from_millis(1)).await, None);
+    }
+
     #[test]
     fn a_server_cannot_speak_to_the_terminal() {
         assert_eq!(printable("Password\r\nfor \u{1b}[2Jada:\u{7} é"), "Password\nfor \u{fffd}[2Jada:\u{fffd} é");

@@ -289,7 +289,7 @@ pub struct Link {
     remote: Remote,
     handle: Arc<Handle<Checker>>,
     /// The hosts on the way, through which the link runs.
-    _jumps: Vec<(String, Handle<Checker>)>,
+    _jumps: Vec<Jump>,
     /// Keeps Nagle off at the other end.
     _session: russh::Channel<client::Msg>,
 }
@@ -313,7 +313,7 @@ impl Link {
         asker: &Asker,
         limits: &Limits,
     ) -> Result<(Link, String), Error> {
-        let mut jumps: Vec<(String, Handle<Checker>)> = Vec::new();
+        let mut jumps: Vec<Jump> = Vec::new();
         let mut pins = Vec::new();
         let mut hops = route.hops;
         let mut last = hops.pop().expect("a route leads somewhere");
@@ -324,7 +324,8 @@ impl Link {
                 hop: hop.label.clone(),
                 source: source.into(),
             })?;
-            jumps.push((hop.label.clone(), handle));
+            let session = tokio::time::timeout(limits.login, handle.channel_open_session()).await;
+            jumps.push(Jump { label: hop.label.clone(), handle, _session: session.ok().and_then(Result::ok) });
             if asked {
                 let line = pin.line();
                 let line = match line.strip_prefix("@cert-authority ") {
@@ -453,10 +454,18 @@ fn keep(kept: &mut Vec<u8>, data: &[u8]) {
     kept.extend_from_slice(&data[..data.len().min(room)]);
 }
 
+/// A host on the way.
+struct Jump {
+    label: String,
+    handle: Handle<Checker>,
+    /// As for the link itself; a host that only leads further may refuse it, and is slower then.
+    _session: Option<russh::Channel<client::Msg>>,
+}
+
 /// Connects to a host and logs in: directly, or through the one before it. Also tells whether a person has accepted its key.
 async fn enter(
     hop: &Hop,
-    through: Option<&(String, Handle<Checker>)>,
+    through: Option<&Jump>,
     asker: &Asker,
     limits: &Limits,
 ) -> Result<(Handle<Checker>, Pin, bool), Error> {
@@ -507,8 +516,9 @@ async fn reach(hop: &Hop, limits: &Limits) -> Result<TcpStream, Error> {
 }
 
 /// A connection that the host before makes for us.
-async fn reach_through(hop: &Hop, (before, handle): &(String, Handle<Checker>), limits: &Limits) -> Result<Channel, Error> {
-    let open = handle.channel_open_direct_tcpip(&hop.host, hop.port.into(), "127.0.0.1", 0);
+async fn reach_through(hop: &Hop, before: &Jump, limits: &Limits) -> Result<Channel, Error> {
+    let open = before.handle.channel_open_direct_tcpip(&hop.host, hop.port.into(), "127.0.0.1", 0);
+    let before = &before.label;
     match tokio::time::timeout(limits.connect, open).await {
         Ok(Ok(channel)) => Ok(channel.into_stream()),
         Ok(Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited))) => {
