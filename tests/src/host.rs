@@ -82,6 +82,12 @@ impl Host {
         text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
     }
 
+    /// Its libvirt's socket, as this computer's processes reach it.
+    pub fn libvirt_socket(&self) -> PathBuf {
+        let first = fs::read_to_string(rig_state().join(format!("vlm-h{}/pid", self.number))).expect("a host is up");
+        format!("/proc/{}/root/run/libvirt/libvirt-sock", first.trim()).into()
+    }
+
     /// A folder for the test's files.
     pub fn scratch(&self) -> &Path {
         &self.scratch

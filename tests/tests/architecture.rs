@@ -10,7 +10,7 @@ const MAY_DEPEND: &[(&str, &str, &[&str])] = &[
     ("crates/vlm-engine", "vlm-engine", &["vlm-lab"]),
     ("crates/vlm-cli", "vlm-cli", &["vlm-engine", "vlm-lab"]),
     ("src-tauri", "vlm-app", &["vlm-engine", "vlm-lab"]),
-    ("tests", "vlm-tests", &[]),
+    ("tests", "vlm-tests", &["vlm-engine"]),
 ];
 
 #[test]

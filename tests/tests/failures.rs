@@ -140,16 +140,26 @@ fn a_file_that_is_no_image_is_refused() {
 
 /// What is on the host already, what the lab wants, and how it is refused.
 const TAKEN: &[(&str, &[&str], &str, &str)] = &[
-    ("dom", &["virsh", "define", "domain.xml"], "10.72.3.0/24", "the host already has a domain `dom.m` that is not this lab's"),
+    (
+        "dom",
+        &["virsh", "define", "domain.xml"],
+        "10.72.3.0/24",
+        "this computer already has a domain `dom.m` that is not this lab's",
+    ),
     (
         "net",
         &["virsh", "net-define", "network.xml"],
         "10.72.4.0/24",
-        "the host already has a network `net.lan` that is not this lab's",
+        "this computer already has a network `net.lan` that is not this lab's",
     ),
-    ("same", &["true"], "10.72.200.0/24", "network `lan` (10.72.200.0/24) overlaps with the host's network `net.lan`"),
-    ("around", &["true"], "10.72.0.0/16", "network `lan` (10.72.0.0/16) overlaps with the host's network `net.lan`"),
-    ("within", &["true"], "10.72.200.128/26", "network `lan` (10.72.200.128/26) overlaps with the host's network `net.lan`"),
+    ("same", &["true"], "10.72.200.0/24", "network `lan` (10.72.200.0/24) overlaps with network `net.lan` of this computer"),
+    ("around", &["true"], "10.72.0.0/16", "network `lan` (10.72.0.0/16) overlaps with network `net.lan` of this computer"),
+    (
+        "within",
+        &["true"],
+        "10.72.200.128/26",
+        "network `lan` (10.72.200.128/26) overlaps with network `net.lan` of this computer",
+    ),
     (
         "route",
         &["ip", "route", "add", "10.73.1.0/24", "dev", "eth0"],
@@ -289,22 +299,10 @@ fn a_killed_deploy_takes_its_children_along_and_is_taken_up_again() {
 }
 
 #[test]
-fn a_damaged_terraform_state_is_never_taken_for_an_empty_host() {
+fn what_only_bears_a_labs_name_stays_when_the_lab_goes() {
     let Some(host) = Host::new(&[Image::Tiny]) else { return };
     let file = host.write("state.yaml", one("state", "10.72.11.0/24"));
     host.vlm(["up", &file, "--yes"]).ends(0);
-    let there = host.of_lab("state");
-    let path = host.terraform_dir("state").join("terraform.tfstate");
-    let whole = fs::read(&path).expect("there is a state");
-    for damaged in [&b""[..], &whole[..whole.len() / 2]] {
-        fs::write(&path, damaged).expect("the state can be written");
-        for command in [&["up", "state", "--yes"][..], &["plan", "state"], &["destroy", "state", "--yes"]] {
-            host.vlm(command).ends(2).says(&["terraform.tfstate is damaged; the copy before it is beside it"]);
-        }
-        assert_eq!(host.of_lab("state"), there);
-    }
-    fs::write(&path, whole).expect("the state can be written");
-    host.vlm(["up", "state"]).ends(0).says(&["nothing to do"]);
     // Somebody else's domain that only looks like the lab's by its name is no reason to fail, and stays.
     host.write(
         "other.xml",

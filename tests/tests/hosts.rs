@@ -65,12 +65,13 @@ fn a_host_is_added_by_its_key_checked_and_removed() {
     let left: Vec<_> = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("vlm-")).collect();
     assert!(left.is_empty(), "sockets that were left: {left:?}");
 
-    // A lab that names it, here one whose image is missing, keeps it.
+    // A lab may name it, and then it stays.
     let file = host.write(
         "far.yaml",
         "version: 1\nname: far\nnetworks: { lan: { cidr: 10.76.1.0/24 } }\nmachines: { m: { image: debian-12, host: lab1 } }\n",
     );
-    user(&host, &["plan", &file]).ends(2).says(&["vlm image build"]);
+    user(&host, &["check", &file]).ends(0);
+    user(&host, &["plan", &file]).ends(2).says(&["images that must be built first: debian-12"]);
     user(&host, &["host", "remove", "lab1"]).ends(2).says(&["lab `far` names host `lab1`"]);
     user(&host, &["forget", "far"]).ends(0);
 

@@ -222,7 +222,9 @@ fn words(body: &EventBody) -> Option<String> {
         }
         EventBody::Ended { status, sentence } => match status {
             RunStatus::Done => sentence.clone(),
-            RunStatus::Failed | RunStatus::Cancelled | RunStatus::Running => format!("{}: {sentence}", status.as_str()),
+            RunStatus::Failed | RunStatus::Cancelled | RunStatus::CutOff | RunStatus::Running => {
+                format!("{}: {sentence}", status.as_str())
+            }
         },
     })
 }

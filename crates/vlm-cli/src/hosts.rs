@@ -121,12 +121,5 @@ impl From<Error> for End {
 
 fn of_link(error: &link::Error) -> End {
     let (message, hint) = (chain(error), error.remedy());
-    match error.innermost() {
-        link::Error::UnknownHostKey { .. }
-        | link::Error::WrongHostKey { .. }
-        | link::Error::Config(_)
-        | link::Error::JumpName { .. }
-        | link::Error::Circle { .. } => End::Refused(message, hint),
-        _ => End::Failed(message, hint),
-    }
+    if error.is_refusal() { End::Refused(message, hint) } else { End::Failed(message, hint) }
 }

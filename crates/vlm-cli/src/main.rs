@@ -75,6 +75,15 @@ enum Command {
         #[arg(long, value_parser = parse_duration)]
         wait: Option<std::time::Duration>,
     },
+    /// Take up what the last run of a lab has left undone, be it cut off, failed or cancelled
+    #[command(after_help = "Examples:\n  vlm resume hello\n  vlm resume hello --yes   without asking")]
+    Resume {
+        /// The lab
+        lab: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// List labs
     List {
         /// Print JSON
@@ -272,6 +281,7 @@ fn run(command: Command) -> Result<(), End> {
             };
             block_on(runs::up(&engine, &lab, &hosts, yes))
         }
+        Command::Resume { lab, yes } => block_on(runs::resume(&engine, &lab, yes)),
         Command::Stop { lab, force } => block_on(runs::stop(&engine, &lab, force)),
         Command::Start { lab } => block_on(runs::start(&engine, &lab)),
         Command::Keep { lab } => block_on(engine.ports().keep(&lab, |line| drop(print_line(line))))

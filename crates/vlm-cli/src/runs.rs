@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use vlm_engine::{
     Engine,
     deploy::{Error, PlannedRun},
+    runs::RunKind,
 };
 use vlm_lab::{
     plan::{ChangeKind, Disruption},
@@ -167,16 +168,26 @@ pub fn accelerator(kvm: bool) -> &'static str {
 /// `vlm up`
 pub async fn up(engine: &Engine, target: &str, hosts: &[String], yes: bool) -> Result<(), End> {
     let lab = lab_of(engine, target)?;
-    let cancel = cancel_on_interrupt();
+    deploy(engine, &lab, target, hosts, yes, &cancel_on_interrupt()).await
+}
+
+async fn deploy(
+    engine: &Engine,
+    lab: &str,
+    target: &str,
+    hosts: &[String],
+    yes: bool,
+    cancel: &CancellationToken,
+) -> Result<(), End> {
     let planned = loop {
-        match planned(engine, &lab, hosts, &cancel).await? {
+        match planned(engine, lab, hosts, cancel).await? {
             Ok(planned) => break planned,
             Err(Error::ImagesToBuild(names)) => {
                 for name in names {
                     let _ = print_line(&format!(
                         "image {name} is not here yet: building it from packages, this takes some minutes"
                     ));
-                    images::build(engine, &name, &cancel).await?;
+                    images::build(engine, &name, cancel).await?;
                 }
             }
             Err(error) => return Err(stopped(error, target)),
@@ -186,38 +197,68 @@ pub async fn up(engine: &Engine, target: &str, hosts: &[String], yes: bool) -> R
     if planned.is_empty() {
         return Ok(());
     }
-    confirm(&format!("Deploy {lab}?"), yes, &cancel).await?;
-    let running = engine.runs().begin(planned, false)?;
-    follow::run(engine, running, &cancel).await
+    confirm(&format!("Deploy {lab}?"), yes, cancel).await?;
+    follow::run(engine, engine.runs().begin(planned, false)?, cancel).await
+}
+
+/// `vlm resume`: takes up what the last run of a lab has left undone.
+pub async fn resume(engine: &Engine, lab: &str, yes: bool) -> Result<(), End> {
+    let Some(run) = engine.runs().unfinished(lab)? else {
+        return print_line(&format!("{lab}: nothing to resume, its last run ended well or is at work"));
+    };
+    print_line(&format!("run {} ({}) was left undone: {}", run.id, run.kind.as_str(), run.sentence))?;
+    let revision = engine.labs().get(lab)?.revision;
+    if revision != run.revision && matches!(run.kind, RunKind::Deploy | RunKind::Start) {
+        print_line(&format!("the lab was saved since: it goes on to revision {revision}, not {}", run.revision))?;
+    }
+    let cancel = cancel_on_interrupt();
+    match run.kind {
+        RunKind::Deploy => deploy(engine, lab, lab, &[], yes, &cancel).await,
+        RunKind::Start => power_on(engine, lab, &cancel).await,
+        RunKind::Stop => shut_down(engine, lab, false, &cancel).await,
+        RunKind::Destroy => take_away(engine, lab, yes, &cancel).await,
+    }
 }
 
 /// `vlm start`
 pub async fn start(engine: &Engine, lab: &str) -> Result<(), End> {
-    let cancel = cancel_on_interrupt();
-    let planned = unless_cancelled(engine.runs().plan_start(lab), &cancel).await?;
+    power_on(engine, lab, &cancel_on_interrupt()).await
+}
+
+async fn power_on(engine: &Engine, lab: &str, cancel: &CancellationToken) -> Result<(), End> {
+    let planned = unless_cancelled(engine.runs().plan_start(lab), cancel).await?;
     if planned.is_empty() {
         return print_line(&format!("{lab}: nothing to do, every machine is on"));
     }
-    follow::run(engine, engine.runs().begin(planned, false)?, &cancel).await
+    follow::run(engine, engine.runs().begin(planned, false)?, cancel).await
 }
 
 /// `vlm stop`
 pub async fn stop(engine: &Engine, lab: &str, force: bool) -> Result<(), End> {
-    let cancel = cancel_on_interrupt();
-    let planned = unless_cancelled(engine.runs().plan_stop(lab), &cancel).await?;
-    follow::run(engine, engine.runs().begin(planned, force)?, &cancel).await
+    shut_down(engine, lab, force, &cancel_on_interrupt()).await
+}
+
+async fn shut_down(engine: &Engine, lab: &str, force: bool, cancel: &CancellationToken) -> Result<(), End> {
+    let planned = unless_cancelled(engine.runs().plan_stop(lab), cancel).await?;
+    follow::run(engine, engine.runs().begin(planned, force)?, cancel).await
 }
 
 /// `vlm destroy`
 pub async fn destroy(engine: &Engine, lab: &str, yes: bool) -> Result<(), End> {
-    let cancel = cancel_on_interrupt();
-    let planned = unless_cancelled(engine.runs().plan_destroy(lab, &cancel), &cancel).await?;
+    take_away(engine, lab, yes, &cancel_on_interrupt()).await
+}
+
+async fn take_away(engine: &Engine, lab: &str, yes: bool, cancel: &CancellationToken) -> Result<(), End> {
+    let planned = unless_cancelled(engine.runs().plan_destroy(lab, cancel), cancel).await?;
+    for warning in &planned.warnings {
+        let _ = print_line(&format!("warning: {warning}"));
+    }
     for thing in &planned.planned {
         let _ = print_line(&format!("  - {} {} {}", thing.noun, thing.name, thing.sentence));
     }
     let machines = planned.planned.iter().filter(|thing| thing.noun == "machine").count();
-    confirm(&format!("Destroy {lab}? {machines} machines and their disks go. The design stays."), yes, &cancel).await?;
-    follow::run(engine, engine.runs().begin(planned, false)?, &cancel).await
+    confirm(&format!("Destroy {lab}? {machines} machines and their disks go. The design stays."), yes, cancel).await?;
+    follow::run(engine, engine.runs().begin(planned, false)?, cancel).await
 }
 
 /// Asks a person; where there is none to ask, `--yes` must have said so.

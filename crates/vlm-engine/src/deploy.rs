@@ -28,10 +28,11 @@ use crate::{
     Engine, Resource,
     acceleration::Accelerated,
     ansible, chain, hosts, images,
-    journal::Journal,
+    journal::{Journal, StepState},
     labs,
     libvirt::{self, Thing},
-    lock, ports,
+    lock::{self, Lock},
+    ports,
     readiness::{self, Login, NotReady, Seen, States, Watch},
     runs::{EventBody, ResourceState, RunEvent, RunId, RunKind, RunStatus, RunSummary},
     site::{self, FollowedStates, Place, Site},
@@ -300,7 +301,7 @@ impl Runs<'_> {
                 share.needs_memory_mib, share.host, share.has_memory_mib
             ));
         }
-        run.warnings = warnings;
+        run.warnings.extend(warnings);
         run.ports = !self.engine.ports().are_open(lab)?;
         Ok(run)
     }
@@ -402,7 +403,8 @@ impl Runs<'_> {
 
     /// The newest runs of a lab, newest first.
     pub fn list(&self, lab: &str, limit: u32) -> Result<Vec<RunSummary>, Error> {
-        Ok(self.engine.store().runs(lab, limit)?)
+        let runs = self.engine.store().runs(lab, limit)?;
+        Ok(runs.into_iter().map(|run| self.as_it_is(lab, run)).collect())
     }
 
     /// Events of a run from `from_seq` on, at most `limit`, from the store: also of runs of other processes.
@@ -412,13 +414,48 @@ impl Runs<'_> {
 
     /// A run of a lab; none where the lab has had no run of that number.
     pub fn get(&self, lab: &str, run: RunId) -> Result<Option<RunSummary>, Error> {
-        Ok(self.engine.store().runs(lab, u32::MAX)?.into_iter().find(|summary| summary.id == run))
+        let found = self.engine.store().run(run)?.filter(|(of, _)| of == lab);
+        Ok(found.map(|(lab, run)| self.as_it_is(&lab, run)))
+    }
+
+    /// A run that says it is at work, and whose process is gone, was cut off.
+    pub(crate) fn as_it_is(&self, lab: &str, run: RunSummary) -> RunSummary {
+        if run.status != RunStatus::Running || Lock::holder(&self.engine.dirs().data.join("locks"), lab) == Some(run.pid) {
+            return run;
+        }
+        RunSummary { status: RunStatus::CutOff, sentence: self.where_cut_off(run.id), ..run }
+    }
+
+    fn where_cut_off(&self, run: RunId) -> String {
+        let journal = self.engine.store().journal_of(run).unwrap_or_default();
+        match phase::open_steps(journal.iter().map(|record| (record.step.as_str(), record.state == StepState::Begun))) {
+            steps if steps.is_empty() => match journal.last() {
+                None => "cut off before its first step".to_owned(),
+                Some(last) => format!("cut off after {}", last.step),
+            },
+            steps => format!("cut off at {}", steps.join(", ")),
+        }
+    }
+
+    /// Notes that runs of a lab were cut off. For whoever holds the lab's lock: nobody is at work then.
+    pub(crate) fn note_cut_off(&self, lab: &str) -> Result<(), Error> {
+        for run in self.engine.store().open_runs(lab)? {
+            self.engine.store().end_run(run, RunStatus::CutOff, &self.where_cut_off(run))?;
+        }
+        Ok(())
+    }
+
+    /// The last run of a lab, if it did not end well: what a resume takes up.
+    pub fn unfinished(&self, lab: &str) -> Result<Option<RunSummary>, Error> {
+        self.engine.labs().get(lab)?;
+        let last = self.list(lab, 1)?.pop();
+        Ok(last.filter(|run| matches!(run.status, RunStatus::CutOff | RunStatus::Failed | RunStatus::Cancelled)))
     }
 
     /// Whether a run is still at work, here or in another process.
     pub fn is_running(&self, run: RunId) -> Result<bool, Error> {
-        let Some(summary) = self.engine.store().run(run)? else { return Ok(false) };
-        Ok(summary.status == RunStatus::Running && Path::new(&format!("/proc/{}", summary.pid)).exists())
+        let found = self.engine.store().run(run)?;
+        Ok(found.is_some_and(|(lab, run)| self.as_it_is(&lab, run).status == RunStatus::Running))
     }
 }
 
@@ -439,7 +476,7 @@ async fn carry_out(planned: &PlannedRun, journal: &Journal, cancel: &Cancellatio
         RunKind::Start => {
             let count = planned.starts.len();
             bring_up(&planned.site, &planned.starts, &planned.configures, journal, cancel).await?;
-            planned.site.publish(journal).await?;
+            journal.step("publish", planned.site.publish(journal)).await?;
             Ok(format!("{} started", machines(count)))
         }
         RunKind::Stop => stop(&planned.site, journal, cancel, force).await,
@@ -461,7 +498,7 @@ async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationTo
     let names: Vec<&str> = site.machines.iter().map(|machine| machine.name.as_str()).collect();
     site.engine.store().keep_machines(site.row.id, &names)?;
     bring_up(site, &planned.starts, &planned.configures, journal, cancel).await?;
-    site.publish(journal).await?;
+    journal.step("publish", site.publish(journal)).await?;
     if !planned.has_work() {
         return Ok(format!("nothing to do: {} as designed", machines(site.machines.len())));
     }
@@ -499,7 +536,8 @@ async fn apply(site: &Site, place: &Place, work: &Planned, journal: &Journal, ca
 
 async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationToken) -> Result<String, Error> {
     let site = &planned.site;
-    site.engine.ports().close(&site.lab.name).await?;
+    let close = async { Ok::<_, Error>(site.engine.ports().close(&site.lab.name).await?) };
+    journal.step("close", close).await?;
     let known = site.engine.store().machines(site.row.id)?;
     let list = |things: Vec<&Thing>| things.into_iter().map(Thing::to_string).collect::<Vec<_>>().join(", ");
     for (place, work) in site.places.iter().zip(&planned.work) {
@@ -525,11 +563,15 @@ async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationT
             journal.say(EventBody::step(format!("left alone, because this lab did not make it: {}", list(others))));
         }
     }
-    site.engine.store().forget_deployment(site.row.id, &labs::hosts_of(&site.lab.machines()))?;
-    if site.dir.exists() {
-        let what = || format!("delete {}", site.dir.display());
-        fs::remove_dir_all(&site.dir).map_err(|source| Error::Io { what: what(), source })?;
-    }
+    let forget = async {
+        site.engine.store().forget_deployment(site.row.id, &labs::hosts_of(&site.lab.machines()))?;
+        if site.dir.exists() {
+            let what = || format!("delete {}", site.dir.display());
+            fs::remove_dir_all(&site.dir).map_err(|source| Error::Io { what: what(), source })?;
+        }
+        Ok::<_, Error>(())
+    };
+    journal.step("forget", forget).await?;
     Ok("nothing is left on the host; the design stays".to_owned())
 }
 
@@ -853,7 +895,7 @@ impl Site {
             starts,
             configures,
             ports: false,
-            warnings: Vec::new(),
+            warnings: self.places.iter().filter_map(|place| place.mended.clone()).collect(),
             work,
             site: Arc::new(self),
         }

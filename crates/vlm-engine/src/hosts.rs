@@ -244,7 +244,7 @@ impl Hosts<'_> {
         let remote = target.remote()?;
         let (link, host_key) = Link::open(&remote, trust, self.engine.asker()).await?;
         let remote = Remote { host_key: Some(host_key), ..remote };
-        let kept = Kept::of(remote.clone(), link, self.engine.asker());
+        let kept = Kept::of(remote.clone(), link, self.engine.asker().clone());
         let host = Host::new(name, Way::Through(kept), self.engine);
         let status = host.status(self.engine).await?;
         if !self.engine.store().add_host(name, &remote)? {
@@ -283,7 +283,7 @@ impl Hosts<'_> {
             return Ok(host.clone());
         }
         let row = self.list()?.into_iter().find(|row| row.name == name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
-        let way = row.remote.map_or(Way::Direct, |remote| Way::Through(Kept::new(remote, self.engine.asker())));
+        let way = row.remote.map_or(Way::Direct, |remote| Way::Through(Kept::new(remote, self.engine.asker().clone())));
         let host = Arc::new(Host::new(name, way, self.engine));
         hosts.insert(name.to_owned(), host.clone());
         Ok(host)

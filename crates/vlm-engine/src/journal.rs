@@ -1,7 +1,7 @@
 //! The durable steps of a run, and the stream of its events.
 //!
-//! A step is noted before it begins and after it ends; whoever finds "begun" without an end knows what may be half done. That
-//! is all a resumed run will need, and the one place where a fault can be injected. Events are for people: they are
+//! A step is noted before it begins and after it ends; whoever finds "begun" without an end knows what may be half done. It is
+//! the one place where a fault can be injected. Events are for people: they are
 //! stored in batches and may lose the last milliseconds in a crash.
 
 use std::{
@@ -125,9 +125,13 @@ impl Journal {
     where
         E: From<store::Error>,
     {
+        fault(step, "before");
         self.note(step, StepState::Begun)?;
+        fault(step, "begun");
         let result = work.await;
+        fault(step, "worked");
         self.note(step, if result.is_ok() { StepState::Done } else { StepState::Failed })?;
+        fault(step, "after");
         result
     }
 
@@ -141,6 +145,13 @@ impl Journal {
         if self.events.send(Message::Flush(done)).is_ok() {
             let _ = wait.await;
         }
+    }
+}
+
+/// A fault that a test asked for: `VLM_FAULT=STEP:POINT` ends this process there as if its power was cut. In debug builds alone.
+pub(crate) fn fault(step: &str, point: &str) {
+    if cfg!(debug_assertions) && std::env::var("VLM_FAULT").is_ok_and(|wish| wish == format!("{step}:{point}")) {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }
 

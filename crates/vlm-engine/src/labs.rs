@@ -189,7 +189,7 @@ impl Labs<'_> {
                 }
             })
             .collect();
-        let last_run = self.engine.store().runs(name, 1)?.pop();
+        let last_run = self.engine.store().runs(name, 1)?.pop().map(|run| self.engine.runs().as_it_is(name, run));
         Ok(LabStatus { name: row.name, state: row.state, revision: row.revision, machines, last_run, unknown })
     }
 

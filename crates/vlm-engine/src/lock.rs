@@ -1,7 +1,7 @@
 //! The right to change something: one process at a time. The kernel takes it back when a process dies.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read as _, Seek as _, Write as _},
     os::fd::AsFd,
     path::{Path, PathBuf},
@@ -61,6 +61,20 @@ impl Lock {
         }
         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id())).map_err(io)?;
         Ok(Lock(file))
+    }
+
+    /// The process that holds the lock `name`, if one does. Looks without touching the lock: somebody may be about to take it.
+    pub(crate) fn holder(dir: &Path, name: &str) -> Option<u32> {
+        use std::os::unix::fs::MetadataExt;
+        let path = dir.join(format!("{name}.lock"));
+        let inode = fs::metadata(&path).ok()?.ino();
+        let table = fs::read_to_string("/proc/locks").ok()?;
+        // `1: FLOCK  ADVISORY  WRITE 123 08:01:456 0 EOF`, see proc_locks(5); the process is 0 when it is in another namespace.
+        let held = table.lines().any(|line| {
+            let mut fields = line.split_whitespace();
+            fields.nth(1) == Some("FLOCK") && fields.nth(3).and_then(|file| file.rsplit(':').next()) == Some(&inode.to_string())
+        });
+        held.then(|| fs::read_to_string(path).ok()?.trim().parse().ok())?
     }
 
     /// Waits for its turn; `on_wait` is told once for whom.

@@ -33,6 +33,8 @@ use crate::{
 const SSH_EVERY: Duration = Duration::from_millis(25);
 /// Pause after one that cost it a key exchange, which an emulated guest has better things to do than to repeat.
 const SSH_AGAIN: Duration = Duration::from_millis(250);
+/// Pause before a serial console that has ended is opened again.
+const SERIAL_AGAIN: Duration = Duration::from_secs(2);
 /// Pause between two looks at leases and ARP.
 const ADDRESS_EVERY: Duration = Duration::from_secs(1);
 /// Pause between two looks at cloud-init's files.
@@ -236,17 +238,22 @@ fn give_up(seen: &Observation) -> NotReady {
 }
 
 async fn watch_serial(connection: Connection, domain: String, log: PathBuf, signs: mpsc::Sender<Sign>) {
-    let Ok(mut serial) = connection.serial(&domain).await else { return };
     let mut file = log.parent().and_then(|dir| crate::terraform::create_private_dir(dir).ok()).and_then(|()| {
         use std::os::unix::fs::OpenOptionsExt;
         std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&log).ok()
     });
-    while let Some(bytes) = serial.bytes.recv().await {
-        // A log that cannot be written (a full disk) must not end the watching.
-        file = file.filter(|mut file| file.write_all(&bytes).is_ok());
-        if signs.send(Sign::Serial(bytes)).await.is_err() {
-            return;
+    // Again when it ends: the daemon was restarted, perhaps, or the link to the host cut.
+    loop {
+        if let Ok(mut serial) = connection.serial(&domain).await {
+            while let Some(bytes) = serial.bytes.recv().await {
+                // A log that cannot be written (a full disk) must not end the watching.
+                file = file.filter(|mut file| file.write_all(&bytes).is_ok());
+                if signs.send(Sign::Serial(bytes)).await.is_err() {
+                    return;
+                }
+            }
         }
+        tokio::time::sleep(SERIAL_AGAIN).await;
     }
 }
 

@@ -57,7 +57,7 @@ impl RunKind {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
 pub enum RunStatus {
-    /// At work, or cut off when its process is gone.
+    /// At work.
     Running,
     /// Done.
     Done,
@@ -65,6 +65,8 @@ pub enum RunStatus {
     Failed,
     /// Cancelled.
     Cancelled,
+    /// Its process was gone before its end.
+    CutOff,
 }
 
 impl RunStatus {
@@ -75,6 +77,7 @@ impl RunStatus {
             RunStatus::Done => "done",
             RunStatus::Failed => "failed",
             RunStatus::Cancelled => "cancelled",
+            RunStatus::CutOff => "cut_off",
         }
     }
 
@@ -83,6 +86,7 @@ impl RunStatus {
             "done" => RunStatus::Done,
             "cancelled" => RunStatus::Cancelled,
             "running" => RunStatus::Running,
+            "cut_off" => RunStatus::CutOff,
             _ => RunStatus::Failed,
         }
     }

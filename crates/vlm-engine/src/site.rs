@@ -74,12 +74,15 @@ pub(crate) struct Place {
     pub(crate) facts: HostFacts,
     pub(crate) acceleration: Accelerated,
     pub(crate) context: Context,
+    /// What was wrong with Terraform's state, if it had to be mended.
+    pub(crate) mended: Option<String>,
 }
 
 impl Site {
     /// Opens a lab for a run that needs a lab without errors, its machines placed on `hosts` where they name none.
     pub(crate) async fn open(engine: &Engine, name: &str, hosts: &[String]) -> Result<Site, Error> {
         let lock = Lock::take(&engine.dirs().data.join("locks"), name)?;
+        engine.runs().note_cut_off(name)?;
         let (row, lab) = engine.labs().read(name)?;
         let problems = engine.labs().check(&row.document, Path::new(&row.dir))?.problems;
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
@@ -92,6 +95,7 @@ impl Site {
     /// Opens a lab whose document may have errors by now: what is there of it can still be stopped and taken away.
     pub(crate) async fn open_any(engine: &Engine, name: &str) -> Result<Site, Error> {
         let lock = Lock::take(&engine.dirs().data.join("locks"), name)?;
+        engine.runs().note_cut_off(name)?;
         let (row, lab) = engine.labs().read(name)?;
         Self::open_with(engine, row, lab, lock, true).await
     }
@@ -387,6 +391,7 @@ impl Place {
         let terraform = engine.terraform(&dir.join("terraform"))?;
         let failed = |error| Error::of_host(name, error);
         let host = engine.hosts().get(name).map_err(failed)?;
+        let mended = terraform.mend_state()?;
         let connection = host.connection().await.map_err(failed)?;
         let facts = host.facts().await.map_err(failed)?;
         let machines: Vec<&Machine> = machines.iter().filter(|machine| machine.host == name).collect();
@@ -427,12 +432,21 @@ impl Place {
             facts,
             acceleration,
             context,
+            mended,
         })
     }
 
     /// The name of a machine's domain.
     pub(crate) fn domain(&self, machine: &str) -> String {
         format!("{}.{machine}", self.lab)
+    }
+
+    /// The host, in sentences.
+    fn whose(&self) -> String {
+        match self.host.way {
+            Way::Direct => "this computer".to_owned(),
+            Way::Through(_) => format!("host `{}`", self.host.name),
+        }
     }
 
     /// A journalled step that concerns this host.
@@ -523,10 +537,7 @@ impl Place {
             let on_it = |machine: &&Machine| machine.nics.iter().any(|nic| nic.network == network);
             machines.iter().filter(on_it).any(|machine| machine.host == self.host.name)
         };
-        let whose = match self.host.way {
-            Way::Direct => "this computer".to_owned(),
-            Way::Through(_) => format!("host `{}`", self.host.name),
-        };
+        let whose = self.whose();
         let networks = self.connection.networks().await?;
         let bridges: BTreeSet<&str> = networks
             .iter()
@@ -642,7 +653,7 @@ impl Place {
         match self.on_host(makes).await?.iter().find(|thing| makes.contains(thing) && !ours.contains(thing)) {
             None => Ok(()),
             Some(thing) => Err(Error::Refused {
-                message: format!("host `{}` already has a {thing} that is not this lab's", self.host.name),
+                message: format!("{} already has a {thing} that is not this lab's", self.whose()),
                 remedy: "rename it in the lab file or rename the lab, or remove it from the host".into(),
             }),
         }
@@ -663,8 +674,16 @@ impl Place {
         if claims.is_empty() {
             return Ok(());
         }
-        let known: BTreeSet<Thing> = self.terraform.resources()?.iter().filter_map(thing).collect();
-        claims.retain(|thing| !known.contains(thing));
+        let known: BTreeMap<Thing, Option<String>> =
+            self.terraform.resources()?.into_iter().filter_map(|known| Some((thing(&known)?, known.id))).collect();
+        let uuids = self.connection.uuids().await?;
+        // Of the same name as one that Terraform knows, and another all the same: of an apply that was killed while it
+        // replaced that one.
+        let is_another = |thing: &Thing| match (uuids.get(thing), known.get(thing)) {
+            (Some(there), Some(Some(known))) => there != known,
+            _ => false,
+        };
+        claims.retain(|thing| !known.contains_key(thing) || is_another(thing));
         // Domains come first, before what they use.
         for stray in self.on_host(&claims).await?.intersection(&claims) {
             journal.say(EventBody::step(format!("removing {stray}, which was not made whole")));

@@ -230,3 +230,16 @@ pub fn boot_failure(tail: &str) -> Option<&str> {
     ];
     tail.lines().rev().take(40).find(|line| WORDS.iter().any(|words| line.contains(words))).map(str::trim)
 }
+
+/// Steps of a journal that were begun and not ended, in order. Each line of it is a step, and whether it begins there.
+pub fn open_steps<'a>(journal: impl IntoIterator<Item = (&'a str, bool)>) -> Vec<&'a str> {
+    let mut open = Vec::new();
+    for (step, begins) in journal {
+        if begins {
+            open.push(step);
+        } else if let Some(at) = open.iter().rposition(|other| *other == step) {
+            open.remove(at);
+        }
+    }
+    open
+}

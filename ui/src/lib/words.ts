@@ -33,6 +33,7 @@ export const runStates: Record<RunStatus, Worded> = {
   done: { tone: "running", word: "done" },
   failed: { tone: "failed", word: "failed" },
   cancelled: { tone: "attention", word: "cancelled" },
+  cut_off: { tone: "failed", word: "cut off" },
 };
 
 export const runKinds: Record<RunKind, string> = { deploy: "Deploy", start: "Start", stop: "Shut down", destroy: "Destroy" };

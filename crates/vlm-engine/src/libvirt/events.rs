@@ -23,14 +23,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use virt::{connect::Connect, event, sys};
 
-/// How often a quiet daemon is asked whether it is there, and how many questions it may leave open: it is found within 20 s.
-const KEEPALIVE_EVERY_S: u32 = 5;
-const KEEPALIVE_COUNT: u32 = 3;
 /// How close together two looks may be: what happens at once is seen at once.
 const LOOKS_APART: Duration = Duration::from_millis(50);
 
 /// Runs libvirt's event loop for as long as the process lives. To be called before the first connection is opened: those that
-/// are older have no events and no keepalive.
+/// are older have no events.
 pub(super) fn start_loop() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -96,8 +93,6 @@ impl Registered {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Listener { changes, end });
-        // libvirt's test driver has no keepalive, nor has it a daemon that could hang.
-        let _ = connect.set_keep_alive(KEEPALIVE_EVERY_S as i32, KEEPALIVE_COUNT);
         let opaque = ptr::without_provenance_mut::<c_void>(number);
         // SAFETY: the connection is open, as `connect` holds a reference. The callbacks are functions, of the types that libvirt
         // calls for these event numbers; it keeps them as the general type, as its own VIR_DOMAIN_EVENT_CALLBACK does. `opaque`
@@ -187,11 +182,8 @@ extern "C" fn pool(_: sys::virConnectPtr, _: sys::virStoragePoolPtr, _: c_int, _
 
 extern "C" fn closed(_: sys::virConnectPtr, reason: c_int, opaque: *mut c_void) {
     let why = match reason as sys::virConnectCloseReason {
-        sys::VIR_CONNECT_CLOSE_REASON_EOF => "its daemon, or the way to it, ended".to_owned(),
-        sys::VIR_CONNECT_CLOSE_REASON_KEEPALIVE => {
-            format!("its daemon did not answer for {} s", KEEPALIVE_EVERY_S * (KEEPALIVE_COUNT + 1))
-        }
-        _ => "the way to its daemon broke".to_owned(),
+        sys::VIR_CONNECT_CLOSE_REASON_EOF => "its daemon, or the way to it, ended",
+        _ => "the way to its daemon broke",
     };
     with_listener(opaque, |listener| {
         listener.end.mark(why);

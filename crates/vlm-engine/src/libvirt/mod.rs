@@ -10,13 +10,13 @@ mod stats;
 pub mod xml;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     fs::File,
     io::Read,
     net::Ipv4Addr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
     thread,
     time::Duration,
 };
@@ -61,6 +61,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 /// How long it may take to do something: libvirt itself waits half a minute for a QEMU to start or to die, and a busy or emulated
 /// host needs minutes to look through a pool.
 const WORK_LIMIT: Duration = Duration::from_secs(300);
+/// How often a daemon is asked whether it is there, and how long it may then be silent: one that hangs is found within 20 s.
+const PING_EVERY: Duration = Duration::from_secs(5);
+const SILENCE_LIMIT: Duration = Duration::from_secs(15);
 /// How long after a call has failed libvirt may take to say that the connection has ended, and why.
 const END_SHOWS_WITHIN: Duration = Duration::from_secs(1);
 
@@ -179,6 +182,8 @@ pub struct Domain {
 pub struct Network {
     /// Its name, unique on the host.
     pub name: String,
+    /// Its UUID.
+    pub uuid: String,
     /// Its bridge device, if it has one.
     pub bridge: Option<String>,
     /// Its IPv4 subnets.
@@ -336,6 +341,29 @@ impl Drop for Session {
     }
 }
 
+/// Ends a connection whose daemon is silent.
+///
+/// Not by libvirt's keepalive: that ends but one of several calls under way, and when the daemon goes on, the others make libvirt
+/// use a main loop that it has freed, of which processes died (libvirt 9.0). Calls that nobody ends are harmless: they end
+/// when the daemon goes on, or with it. The question is one that the daemon answers by a worker for short questions, and we
+/// leave it one of its five places.
+async fn watch_silence(session: Weak<Session>, changes: watch::Sender<u64>) {
+    loop {
+        sleep(PING_EVERY).await;
+        let Some(session) = session.upgrade() else { return };
+        let at = session.clone();
+        let answer = on_thread(move || drop(at.connect().lib_version()));
+        tokio::select! {
+            _ = session.end.come() => return,
+            answer = timeout(SILENCE_LIMIT, answer) => if answer.is_err() {
+                session.end.mark(format!("its daemon has been silent for {} s; it may be stopped or stuck", SILENCE_LIMIT.as_secs()));
+                changes.send_modify(|count| *count += 1);
+                return;
+            }
+        }
+    }
+}
+
 /// Whatever a call says here shows that the daemon goes on with it.
 struct Pulse(watch::Sender<()>);
 
@@ -399,6 +427,9 @@ impl Connection {
             }
         };
         let opened = opened.map(Arc::new);
+        if let Ok(session) = &opened {
+            tokio::spawn(watch_silence(Arc::downgrade(session), self.shared.changes.clone()));
+        }
         *slot = opened.as_ref().map_or(Slot::Closed, |session| Slot::Open(session.clone()));
         opened
     }
@@ -474,7 +505,7 @@ impl Connection {
             tokio::select! {
                 done = &mut done => break done.expect("libvirt calls do not panic").expect("it has begun"),
                 Ok(()) = pulse.changed() => by = Instant::now() + limit,
-                // libvirt ends but one of several calls when a connection is lost by silence.
+                // A call is not ended by silence.
                 why = async { let why = session.end.come().await; sleep(END_SHOWS_WITHIN).await; why } => {
                     return Err(Error::Lost { what, why: why.to_owned() });
                 }
@@ -529,7 +560,7 @@ impl Connection {
             connect
                 .list_all_networks(0)?
                 .iter()
-                .map(|network| Ok(xml::network(&network.xml_desc(0)?)))
+                .map(|network| Ok(Network { uuid: network.uuid_string()?, ..xml::network(&network.xml_desc(0)?) }))
                 .filter(|network: &Result<Network, virt::error::Error>| !matches!(network, Err(error) if is_gone(error)))
                 .collect()
         })
@@ -704,6 +735,13 @@ impl Connection {
             things.extend(volumes.into_iter().map(|name| Thing::Volume { pool: pool.clone(), name }));
         }
         Ok(things)
+    }
+
+    /// UUIDs of all domains and networks.
+    pub async fn uuids(&self) -> Result<BTreeMap<Thing, String>, Error> {
+        let domains = self.domains().await?.into_iter().map(|domain| (Thing::Domain { name: domain.name }, domain.uuid));
+        let networks = self.networks().await?.into_iter().map(|network| (Thing::Network { name: network.name }, network.uuid));
+        Ok(domains.chain(networks).collect())
     }
 
     /// Removes a thing: a domain with its saved memory, its snapshots' records and its UEFI variables, but not its disks.

@@ -71,7 +71,7 @@ pub fn uefi_firmware(text: &str) -> Option<UefiFirmware> {
 
 /// A network's name, bridge and subnets. See <https://libvirt.org/formatnetwork.html>.
 pub fn network(text: &str) -> Network {
-    let mut network = Network { name: String::new(), bridge: None, subnets: Vec::new() };
+    let mut network = Network { name: String::new(), uuid: String::new(), bridge: None, subnets: Vec::new() };
     let Ok(document) = Document::parse(text) else { return network };
     let root = document.root_element();
     network.name = child_text(root, "name").unwrap_or_default();

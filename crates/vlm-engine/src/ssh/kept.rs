@@ -81,20 +81,16 @@ impl From<Error> for NoLink {
 
 impl Kept {
     /// A link to `remote`, not opened yet.
-    pub fn new(remote: Remote, asker: &Asker) -> Arc<Kept> {
-        Kept::with(remote, State::default(), asker)
+    pub fn new(remote: Remote, asker: Asker) -> Arc<Kept> {
+        Arc::new_cyclic(|me| Kept { remote, asker, state: Mutex::default(), socket: OnceCell::new(), me: me.clone() })
     }
 
     /// One that is open already.
-    pub fn of(remote: Remote, link: Link, asker: &Asker) -> Arc<Kept> {
-        let kept = Kept::with(remote, State { link: Some(Arc::new(link)), failed: None }, asker);
+    pub fn of(remote: Remote, link: Link, asker: Asker) -> Arc<Kept> {
+        let state = Mutex::new(State { link: Some(Arc::new(link)), failed: None });
+        let kept = Arc::new_cyclic(|me| Kept { remote, asker, state, socket: OnceCell::new(), me: me.clone() });
         kept.watch_for_sleep();
         kept
-    }
-
-    fn with(remote: Remote, state: State, asker: &Asker) -> Arc<Kept> {
-        let (state, asker) = (Mutex::new(state), asker.clone());
-        Arc::new_cyclic(|me| Kept { remote, asker, state, socket: OnceCell::new(), me: me.clone() })
     }
 
     /// Which computer.

@@ -12,8 +12,8 @@ use std::{
 };
 
 use russh::{
-    AlgorithmKind, ChannelMsg, ChannelOpenFailure,
-    client::{self, Handle},
+    AlgorithmKind, ChannelMsg, ChannelOpenFailure, ChannelStream,
+    client::{self, Handle, Msg},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -224,54 +224,57 @@ pub enum Error {
 }
 
 impl Error {
-    /// What went wrong at last, on whichever hop.
-    pub fn innermost(&self) -> &Error {
+    /// Whether nothing was touched over there: what was asked for has to change, or somebody has to say yes.
+    pub fn is_refusal(&self) -> bool {
         match self {
-            Error::Through { source, .. } => source.innermost(),
-            error => error,
+            Error::Through { source, .. } => source.is_refusal(),
+            Error::UnknownHostKey { .. }
+            | Error::WrongHostKey { .. }
+            | Error::Config(_)
+            | Error::JumpName { .. }
+            | Error::Circle { .. } => true,
+            _ => false,
         }
     }
 
     /// What a person can do about it; empty where the error says all.
     pub fn remedy(&self) -> String {
-        match self {
+        let text = match self {
             Error::Through { source, .. } if matches!(**source, Error::UnknownHostKey { .. }) => {
                 "add the host at a terminal, where you are asked, or `ssh` there once, so that your known_hosts has its key"
-                    .to_owned()
             }
-            Error::Through { source, .. } => source.remedy(),
+            Error::Through { source, .. } => return source.remedy(),
             Error::UnknownHostKey { fingerprint, .. } => {
-                format!("compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}")
+                return format!(
+                    "compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}"
+                );
             }
-            Error::WrongHostKey { .. } => {
-                "if the host was installed anew, remove its old key, or the host here, first".to_owned()
-            }
-            Error::NotLetIn { takes, .. } if takes.iter().any(|way| way == "password" || way == "keyboard-interactive") => {
+            Error::WrongHostKey { .. } => "if the host was installed anew, remove its old key, or the host here, first",
+            Error::NotLetIn { takes, .. }
+                if takes.iter().any(|method| method == "password" || method == "keyboard-interactive") =>
+            {
                 "at a terminal you are asked for a password; otherwise your public key has to be in its ~/.ssh/authorized_keys"
-                    .to_owned()
             }
-            Error::NotLetIn { .. } => {
-                "your public key has to be in the ~/.ssh/authorized_keys of that user over there".to_owned()
-            }
+            Error::NotLetIn { .. } => "your public key has to be in the ~/.ssh/authorized_keys of that user over there",
             Error::Ended { .. } => {
-                "--identity FILE offers one key alone, and so does IdentitiesOnly with IdentityFile in ~/.ssh/config".to_owned()
+                "--identity FILE offers one key alone, and so does IdentitiesOnly with IdentityFile in ~/.ssh/config"
             }
             // sshd answers the same where it may not forward a socket.
             Error::NoLibvirt { .. } => {
-                "install libvirt there and start it, let this user use its socket (group libvirt), and let sshd \
-                                        forward it (AllowStreamLocalForwarding)"
-                    .to_owned()
+                "install libvirt there and start it, let this user use its socket (group libvirt), and let sshd forward it \
+                 (AllowStreamLocalForwarding)"
             }
-            Error::Unreachable { .. }
-            | Error::NotSsh { .. }
+            Error::Config(_)
             | Error::JumpName { .. }
             | Error::Circle { .. }
-            | Error::Config(_)
-            | Error::Identity { .. }
+            | Error::Unreachable { .. }
+            | Error::NotSsh { .. }
             | Error::Protocol { .. }
+            | Error::Identity { .. }
             | Error::Forbidden { .. }
-            | Error::Socket { .. } => String::new(),
-        }
+            | Error::Socket { .. } => "",
+        };
+        text.to_owned()
     }
 }
 
@@ -291,7 +294,7 @@ pub struct Link {
     /// The hosts on the way, through which the link runs.
     _jumps: Vec<Jump>,
     /// Keeps Nagle off at the other end.
-    _session: russh::Channel<client::Msg>,
+    _session: russh::Channel<Msg>,
 }
 
 impl Link {
@@ -415,7 +418,7 @@ impl Link {
 }
 
 /// A stream through a link.
-pub type Channel = russh::ChannelStream<client::Msg>;
+pub type Channel = ChannelStream<Msg>;
 
 /// Why a host opens no stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -459,7 +462,7 @@ struct Jump {
     label: String,
     handle: Handle<Checker>,
     /// As for the link itself; a host that only leads further may refuse it, and is slower then.
-    _session: Option<russh::Channel<client::Msg>>,
+    _session: Option<russh::Channel<Msg>>,
 }
 
 /// Connects to a host and logs in: directly, or through the one before it. Also tells whether a person has accepted its key.

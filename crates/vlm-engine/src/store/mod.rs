@@ -464,6 +464,15 @@ impl Store {
         })
     }
 
+    /// Runs of a lab that have not ended.
+    pub fn open_runs(&self, lab: &str) -> Result<Vec<RunId>, Error> {
+        self.with(|connection| {
+            let mut statement = connection.prepare("SELECT id FROM runs WHERE lab = ?1 AND status = 'running'")?;
+            let rows = statement.query_map([lab], |row| Ok(RunId(row.get(0)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// The newest runs of a lab, newest first.
     pub fn runs(&self, lab: &str, limit: u32) -> Result<Vec<RunSummary>, Error> {
         self.with(|connection| {
@@ -475,16 +484,11 @@ impl Store {
         })
     }
 
-    /// One run.
-    pub fn run(&self, run: RunId) -> Result<Option<RunSummary>, Error> {
+    /// One run, and the name of its lab.
+    pub fn run(&self, run: RunId) -> Result<Option<(String, RunSummary)>, Error> {
         self.with(|connection| {
-            Ok(connection
-                .query_row(
-                    "SELECT id, kind, status, sentence, started_at, ended_at, revision, pid FROM runs WHERE id = ?1",
-                    [run.0],
-                    run_summary,
-                )
-                .optional()?)
+            let query = "SELECT id, kind, status, sentence, started_at, ended_at, revision, pid, lab FROM runs WHERE id = ?1";
+            Ok(connection.query_row(query, [run.0], |row| Ok((row.get(8)?, run_summary(row)?))).optional()?)
         })
     }
 

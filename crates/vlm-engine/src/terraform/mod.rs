@@ -12,6 +12,7 @@ use std::{
 };
 
 use message::{Diagnostic, Message};
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use vlm_lab::plan::Change;
 
@@ -19,6 +20,9 @@ use crate::process::{self, Ended, Line, Program};
 
 /// The saved plan's file, in the lab's directory.
 pub const PLAN_FILE: &str = "plan.tfplan";
+const STATE_FILE: &str = "terraform.tfstate";
+/// Our copy of the state: a line with its SHA-256 in hex, then the state.
+const COPY_FILE: &str = "../terraform.tfstate.kept";
 /// Which program and provider the directory was initialised with: beside it, with the rest that is not the author's.
 const STAMP_FILE: &str = "../terraform.stamp";
 /// The provider's version, as in main.tf.
@@ -67,7 +71,7 @@ pub enum Error {
     },
     /// The state is there and says nothing: another step on such a state could make everything twice.
     #[error(
-        "terraform's state {} is damaged; the copy before it is beside it, as terraform.tfstate.backup",
+        "terraform's state {} is damaged, and there is no copy of ours; the one before it is beside it, as terraform.tfstate.backup",
         path.display()
     )]
     State {
@@ -110,13 +114,21 @@ pub struct Known {
     pub name: String,
     /// The pool that a volume is in.
     pub pool: Option<String>,
+    /// The provider's name of it: the UUID of a domain or a network.
+    pub id: Option<String>,
 }
 
 impl Known {
     /// Reads it from the attributes of a state or of a plan; none where they have no name.
     fn of(address: String, resource_type: &str, attributes: &serde_json::Value) -> Option<Known> {
         let text = |name: &str| attributes[name].as_str().map(str::to_owned);
-        Some(Known { address, resource_type: resource_type.to_owned(), name: text("name")?, pool: text("pool") })
+        Some(Known {
+            address,
+            resource_type: resource_type.to_owned(),
+            name: text("name")?,
+            pool: text("pool"),
+            id: text("id"),
+        })
     }
 }
 
@@ -214,7 +226,64 @@ impl Terraform {
         on_message: impl FnMut(Message),
     ) -> Result<(), Error> {
         let parallelism = format!("-parallelism={at_once}");
-        self.messages("apply", &["apply", "-input=false", "-json", &parallelism, PLAN_FILE], cancel, on_message).await
+        let applied =
+            self.messages("apply", &["apply", "-input=false", "-json", &parallelism, PLAN_FILE], cancel, on_message).await;
+        let kept = self.keep_state();
+        applied.and(kept)
+    }
+
+    /// Copies the state, if it is whole and not older than the copy: Terraform writes its own in place, and takes what a full
+    /// disk leaves of one for "nothing is there".
+    fn keep_state(&self) -> Result<(), Error> {
+        let path = self.dir.join(COPY_FILE);
+        let Ok(bytes) = fs::read(self.dir.join(STATE_FILE)) else { return Ok(()) };
+        let Some(found) = Stamp::of(&bytes) else { return Ok(()) };
+        if self.kept_state().is_some_and(|(kept, _)| found.lineage == kept.lineage && found.serial < kept.serial) {
+            return Ok(());
+        }
+        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let copy = [digest.as_bytes(), b"\n", &bytes].concat();
+        write_private(&path, copy).map(drop).map_err(|source| Error::Write { path, source })
+    }
+
+    /// The copy of the state, if there is a whole one.
+    fn kept_state(&self) -> Option<(Stamp, Vec<u8>)> {
+        let copy = fs::read(self.dir.join(COPY_FILE)).ok()?;
+        let (digest, bytes) = copy.split_at_checked(65)?;
+        let found: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        (digest.strip_suffix(b"\n")? == found.as_bytes()).then_some(())?;
+        Some((Stamp::of(bytes)?, bytes.to_vec()))
+    }
+
+    /// Puts the copy of the state in its place when the state is gone, damaged, older than the copy, of another lab, or was edited.
+    /// What was there is put aside. Says what was wrong; none where all is well, or where there is no copy to go by.
+    pub fn mend_state(&self) -> Result<Option<String>, Error> {
+        let path = self.dir.join(STATE_FILE);
+        let Some((kept, copy)) = self.kept_state() else { return Ok(None) };
+        let bytes = fs::read(&path);
+        let wrong = match bytes.as_ref().map(|bytes| (bytes, Stamp::of(bytes))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "was gone",
+            Err(_) => "could not be read",
+            Ok((bytes, _)) if bytes.is_empty() => "was empty",
+            Ok((_, None)) => "was damaged",
+            Ok((_, Some(found))) if found.lineage != kept.lineage => "was another one's",
+            Ok((_, Some(found))) if found.serial < kept.serial => "was an older one",
+            Ok((bytes, Some(found))) if found.serial == kept.serial && *bytes != copy => "was edited",
+            // A newer one: of an apply that was cut off, or of somebody who ran Terraform by hand.
+            Ok((_, Some(_))) => return Ok(None),
+        };
+        let write = |source| Error::Write { path: path.clone(), source };
+        let mut aside = String::new();
+        if bytes.is_ok_and(|bytes| !bytes.is_empty()) {
+            let name = format!("{STATE_FILE}.{}", crate::store::now_ms());
+            fs::rename(&path, self.dir.join(&name)).map_err(write)?;
+            aside = format!("; what was there is kept as {name}");
+        }
+        write_private(&path, copy).map_err(write)?;
+        Ok(Some(format!(
+            "terraform's state {wrong}, and the last good copy (serial {}) was put in its place{aside}",
+            kept.serial
+        )))
     }
 
     /// What Terraform's state here holds of libvirt's things; nothing when there is no state.
@@ -233,7 +302,7 @@ impl Terraform {
 
     /// Whether `dir` may be one with something on a host: with a state that holds anything, or that cannot be read.
     pub(crate) fn may_hold(dir: &Path) -> bool {
-        state(dir).map_or(true, |state| holds_anything(&state))
+        dir.join(COPY_FILE).exists() || state(dir).map_or(true, |state| holds_anything(&state))
     }
 
     /// Whether Terraform's state here holds anything.
@@ -248,7 +317,8 @@ impl Terraform {
         }
         let args: Vec<&str> = ["state", "rm"].into_iter().chain(addresses.iter().map(String::as_str)).collect();
         let (ended, _) = self.program(&args).capture(cancel).await?;
-        self.check("state rm", ended, Vec::new())
+        self.check("state rm", ended, Vec::new())?;
+        self.keep_state()
     }
 
     async fn messages(
@@ -314,9 +384,24 @@ impl Terraform {
     }
 }
 
+/// Which state of which series.
+struct Stamp {
+    lineage: String,
+    serial: u64,
+}
+
+impl Stamp {
+    /// None where `bytes` are no state.
+    fn of(bytes: &[u8]) -> Option<Stamp> {
+        let state: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        state["resources"].as_array()?;
+        Some(Stamp { lineage: state["lineage"].as_str()?.to_owned(), serial: state["serial"].as_u64()? })
+    }
+}
+
 /// Terraform's state in `dir`; null when there is none.
 fn state(dir: &Path) -> Result<serde_json::Value, Error> {
-    let path = dir.join("terraform.tfstate");
+    let path = dir.join(STATE_FILE);
     match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(serde_json::Value::Null),
         Err(_) => Err(Error::State { path }),

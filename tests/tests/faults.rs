@@ -1,0 +1,387 @@
+//! Crashes and faults: whatever is cut off wherever, `vlm resume` finishes it, or `vlm destroy` takes it away.
+//!
+//! docs/reliability.md lists the cells of these tests. A handful of them runs with the other real tests; all of them with
+//! `make test-faults` (`VLM_FAULTS=all`).
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use vlm_tests::{Host, Image, Output, Running, Workstation, python};
+
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A lab of one machine that Ansible configures without Python.
+const LAB: &str = "version: 1\nname: f\nnetworks: { lan: { cidr: 10.73.1.0/24 } }\nmachines:\n  \
+    a: { image: tiny, memory: 128 MiB, disk: 64 MiB, ansible: a.yml, ports: { \"22923\": 22 } }\n";
+const PLAYBOOK: &str = "- hosts: all\n  gather_facts: false\n  tasks: [ { name: Mark, raw: echo done >>mark } ]\n";
+
+fn all_cells() -> bool {
+    std::env::var("VLM_FAULTS").is_ok_and(|value| value == "all")
+}
+
+/// A host, and the lab's file on it.
+fn lab() -> Option<(Host, String)> {
+    let host = Host::new(&[Image::Tiny])?;
+    host.write("a.yml", PLAYBOOK);
+    let file = host.write("f.yaml", LAB);
+    Some((host, file))
+}
+
+/// `vlm`, which dies at `point` of `step` as if its power was cut.
+#[track_caller]
+fn dies(host: &Host, fault: &str, args: &[&str]) {
+    let mut command = host.command([vlm_tests::vlm()]);
+    command.args(args).env("VLM_FAULT", fault);
+    Running::start(command).end(LIMIT).ends(128 + 9);
+}
+
+/// Insists that the lab is as it was asked for: once, whole, known to all who have to know, and with nothing beside it.
+#[track_caller]
+fn is_whole(host: &Host, expected: &[String], what: &str) {
+    let status = host.status("f");
+    assert_eq!(status["state"], "deployed", "{what}");
+    assert_eq!(status["machines"][0]["state"], "running", "{what}");
+    assert_eq!(status["machines"][0]["configured"], true, "{what}");
+    assert_eq!(host.of_lab("f"), expected, "{what}: what is on the host");
+    host.terraform_finds_nothing("f");
+    assert_eq!(host.ssh("f/a", "cat mark"), "done\n", "{what}: configured once");
+    host.vlm(["resume", "f"]).ends(0).says(&["nothing to resume"]);
+    host.vlm(["plan", "f"]).ends(0).says(&["nothing to do"]);
+    store_is_sound(host, what);
+}
+
+/// The database is whole, nobody works on, and what is secret is the user's alone.
+#[track_caller]
+fn store_is_sound(host: &Host, what: &str) {
+    let check = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('pragma integrity_check').fetchone()[0])";
+    let database = host.data().join("vlm.sqlite3");
+    let output = host.run([python().as_os_str(), "-c".as_ref(), check.as_ref(), database.as_os_str()]).ends(0);
+    assert_eq!(output.out, "ok\n", "{what}");
+    let left = host.inside("pgrep -l 'terraform|tofu|ansible|mkisofs' || true").ends(0).out;
+    assert_eq!(left, "", "{what}: processes that were left");
+    for path in files(&host.data()) {
+        let mode = fs::symlink_metadata(&path).expect("it is there").permissions().mode();
+        let text = fs::read(&path).unwrap_or_default();
+        let secret = text.windows(27).any(|words| words == b"OPENSSH PRIVATE KEY-----\nb3");
+        assert!(!secret || mode & 0o077 == 0, "{what}: a key in {} of mode {mode:o}", path.display());
+        let expected = path.starts_with(host.lab_dir("f"));
+        assert!(!secret || expected, "{what}: a key in {}", path.display());
+    }
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(files(&entry.path())),
+            Ok(kind) if kind.is_file() && entry.path().extension().is_none_or(|name| name != "qcow2") => {
+                found.push(entry.path())
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What the lab is on a host when all went well.
+fn expected() -> Vec<String> {
+    let of = |thing: &str| format!("{thing} f.a");
+    vec![of("domain"), "network f.lan".into(), of("volume vlm") + ".seed.iso", of("volume vlm") + ".system.qcow2"]
+}
+
+const DEPLOY: [&str; 7] = ["images/local", "claim/local", "apply/local", "start/a", "ready/a", "configure/a", "publish"];
+const DESTROY: [&str; 4] = ["close", "strays/local", "destroy/local", "forget"];
+/// At the first: nothing of the step was done; then: all of it, but nobody has noted that; then: that it was done is noted.
+const POINTS: [&str; 3] = ["begun", "worked", "after"];
+
+/// Those of the cells that are always tried.
+const FEW: [&str; 5] = ["claim/local:worked", "apply/local:worked", "start/a:after", "destroy/local:worked", "forget:worked"];
+
+fn cells(steps: &[&str]) -> Vec<String> {
+    let cells = steps.iter().flat_map(|step| POINTS.map(|point| format!("{step}:{point}")));
+    cells.filter(|cell| all_cells() || FEW.contains(&cell.as_str())).collect()
+}
+
+#[test]
+fn a_deploy_killed_anywhere_is_finished_by_resume() {
+    let Some((host, file)) = lab() else { return };
+    for cell in cells(&DEPLOY) {
+        eprintln!("deploy, killed at {cell}, resumed");
+        dies(&host, &cell, &["up", &file, "--yes"]);
+        let resumed = host.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0);
+        let words = if cell.ends_with(":after") { "cut off after" } else { "cut off at" };
+        let step = cell.split_once(':').expect("a step and a point").0;
+        resumed.says(&["(deploy) was left undone", &format!("{words} {step}")]);
+        // A configuration that was applied, and not noted, is applied once more: that is Ansible's own promise.
+        if cell == "configure/a:worked" {
+            assert_eq!(host.ssh("f/a", "cat mark"), "done\ndone\n");
+            host.ssh("f/a", "echo done >mark");
+        }
+        is_whole(&host, &expected(), &cell);
+        host.destroy("f");
+        store_is_sound(&host, &cell);
+    }
+}
+
+#[test]
+fn a_deploy_killed_anywhere_can_be_taken_away() {
+    let Some((host, file)) = lab() else { return };
+    let before = host.inventory();
+    for cell in cells(&DEPLOY) {
+        eprintln!("deploy, killed at {cell}, destroyed");
+        dies(&host, &cell, &["up", &file, "--yes"]);
+        host.destroy("f");
+        assert_eq!(host.inventory(), before, "{cell}");
+        store_is_sound(&host, &cell);
+    }
+}
+
+#[test]
+fn a_destroy_killed_anywhere_is_finished_by_resume() {
+    let Some((host, file)) = lab() else { return };
+    let before = host.inventory();
+    for cell in cells(&DESTROY) {
+        eprintln!("destroy, killed at {cell}, resumed");
+        host.start_vlm(["up", &file, "--yes"]).end(LIMIT).ends(0);
+        dies(&host, &cell, &["destroy", "f", "--yes"]);
+        host.vlm(["resume", "f", "--yes"]).ends(0).says(&["(destroy) was left undone"]);
+        assert_eq!(host.inventory(), before, "{cell}");
+        assert_eq!(host.status("f")["state"], "designed", "{cell}");
+        assert!(!host.lab_dir("f").exists(), "{cell}");
+        store_is_sound(&host, &cell);
+    }
+}
+
+#[test]
+fn a_start_and_a_stop_that_are_killed_are_finished_by_resume() {
+    let Some((host, file)) = lab() else { return };
+    host.start_vlm(["up", &file, "--yes"]).end(LIMIT).ends(0);
+    for point in POINTS.iter().filter(|point| all_cells() || **point == "worked") {
+        dies(&host, &format!("stop/a:{point}"), &["stop", "f", "--force"]);
+        host.start_vlm(["resume", "f"]).end(LIMIT).ends(0).says(&["(stop) was left undone"]);
+        assert_eq!(host.status("f")["state"], "stopped");
+        dies(&host, &format!("ready/a:{point}"), &["start", "f"]);
+        host.start_vlm(["resume", "f"]).end(LIMIT).ends(0).says(&["(start) was left undone"]);
+        host.run(["sh", "-c", "true"]).ends(0);
+        assert_eq!(host.status("f")["machines"][0]["configured"], true);
+    }
+    host.destroy("f");
+}
+
+#[test]
+fn terraform_or_ansible_killed_is_told_and_finished_by_resume() {
+    let Some((host, file)) = lab() else { return };
+    // Terraform, while it makes the first things; then Ansible, at its task.
+    host.write("a.yml", PLAYBOOK.replace("raw: echo", "raw: sleep 3; echo"));
+    let up = host.start_vlm(["up", &file, "--yes"]);
+    up.until_it_says("create libvirt_volume.s", LIMIT);
+    host.inside("pkill -9 -x 'terraform|tofu'").ends(0);
+    up.end(LIMIT).ends(1).says(&["terraform apply", "FAILED"]);
+    store_is_sound(&host, "terraform killed");
+    let resumed = host.start_vlm(["resume", "f", "--yes"]);
+    resumed.until_it_says("task `Mark`", LIMIT);
+    host.inside("pkill -9 -f ansible-playbook").ends(0);
+    resumed.end(LIMIT).ends(1).says(&["FAILED", "ansible"]);
+    host.write("a.yml", PLAYBOOK);
+    host.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0).does_not_say("applying");
+    host.ssh("f/a", "echo done >mark");
+    is_whole(&host, &expected(), "tools killed");
+    host.destroy("f");
+}
+
+#[test]
+fn a_daemon_that_restarts_or_is_stopped_does_not_lose_a_lab() {
+    let Some((host, file)) = lab() else { return };
+    let restart = "kill $(pidof libvirtd); while pidof libvirtd >/dev/null; do sleep 0.1; done; libvirtd -d; \
+        for _ in $(seq 100); do virsh -q uri >/dev/null 2>&1 && exit 0; sleep 0.1; done; exit 1";
+    // Restarted while a guest boots: the run goes on by itself.
+    let up = host.start_vlm(["up", &file, "--yes"]);
+    up.until_it_says("booting", LIMIT);
+    host.inside(restart).ends(0);
+    up.end(LIMIT).ends(0);
+    is_whole(&host, &expected(), "restarted while booting");
+    host.destroy("f");
+    // Restarted while Terraform applies: that fails or not, as it comes; a resume finishes it.
+    let up = host.start_vlm(["up", &file, "--yes"]);
+    up.until_it_says("applying", LIMIT);
+    host.inside(restart).ends(0);
+    if up.end(LIMIT).status != 0 {
+        host.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0);
+    }
+    is_whole(&host, &expected(), "restarted while applying");
+    // Stopped: whoever asks is told within a limit; when it goes on, so does everything.
+    host.inside("kill -STOP $(pidof libvirtd)").ends(0);
+    host.vlm(["status", "f"]).ends(0).says(&["states are not known"]);
+    host.vlm(["plan", "f"]).ends(1).says(&["libvirt"]);
+    host.inside("kill -CONT $(pidof libvirtd)").ends(0);
+    is_whole(&host, &expected(), "stopped and continued");
+    host.destroy("f");
+}
+
+#[test]
+fn a_link_that_is_cut_loses_no_lab() {
+    let Some(host) = Host::new(&[]) else { return };
+    let before = host.inventory();
+    let desk = Workstation::new(&[Image::Tiny], &[("far", &host)]);
+    desk.file("a.yml", PLAYBOOK);
+    let file = desk.file("f.yaml", LAB);
+    let reset = || host.run(["pkill", "-f", "^sshd: root"]).ends(0);
+    // By reset, while a guest boots: the run goes on over another connection.
+    let up = desk.start_vlm(["up", &file, "--host", "far", "--yes"]);
+    up.until_it_says("booting", LIMIT);
+    reset();
+    up.end(LIMIT).ends(0);
+    assert_eq!(desk.ssh("f/a", "cat mark"), "done\n");
+    desk.destroy("f", &host);
+    // By reset, while Terraform applies.
+    let up = desk.start_vlm(["up", &file, "--host", "far", "--yes"]);
+    up.until_it_says("create libvirt_volume.s", LIMIT);
+    reset();
+    up.end(LIMIT).ends(1);
+    desk.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0);
+    assert_eq!(host.of_lab("f"), expected());
+    assert_eq!(desk.ssh("f/a", "cat mark"), "done\n");
+    desk.destroy("f", &host);
+    // By silence, while Terraform applies, and while a guest boots.
+    for words in ["create libvirt_volume.s", "booting"] {
+        let up = desk.start_vlm(["up", &file, "--host", "far", "--yes"]);
+        up.until_it_says(words, LIMIT);
+        host.cable(false);
+        desk.vlm(["host", "check", "far"]).ends(1).says(&["could not reach"]);
+        if words == "booting" {
+            host.cable(true);
+        }
+        let ended = up.end(LIMIT);
+        host.cable(true);
+        if words == "booting" {
+            ended.ends(0);
+        } else {
+            ended.ends(1);
+            desk.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0);
+        }
+        assert_eq!(host.of_lab("f"), expected(), "{words}");
+        assert_eq!(desk.ssh("f/a", "cat mark"), "done\n", "{words}");
+        desk.destroy("f", &host);
+    }
+    assert_eq!(host.inventory(), before);
+}
+
+#[test]
+fn terraforms_state_is_mended_from_our_copy() {
+    let Some((host, file)) = lab() else { return };
+    host.start_vlm(["up", &file, "--yes"]).end(LIMIT).ends(0);
+    let path = host.terraform_dir("f").join("terraform.tfstate");
+    let good = fs::read_to_string(&path).expect("there is a state");
+    let serial = |text: &str| -> u64 {
+        serde_json::from_str::<serde_json::Value>(text).expect("it is JSON")["serial"].as_u64().expect("it has one")
+    };
+    let older = good.replacen(&format!("\"serial\": {}", serial(&good)), "\"serial\": 1", 1);
+    let edited = good.replace("f.a.system.qcow2", "f.b.system.qcow2");
+    let lineage = serde_json::from_str::<serde_json::Value>(&good).expect("it is JSON")["lineage"].clone();
+    let foreign = good.replace(lineage.as_str().expect("it is text"), "00000000-0000-0000-0000-000000000000");
+    assert!(older != good && edited != good && foreign != good);
+    let cases = [
+        ("was empty", Some(String::new())),
+        ("was damaged", Some(good[..good.len() / 2].to_owned())),
+        ("was gone", None),
+        ("was an older one", Some(older)),
+        ("was edited", Some(edited)),
+        ("was another one's", Some(foreign)),
+    ];
+    for (words, text) in cases {
+        match &text {
+            Some(text) => fs::write(&path, text).expect("the state can be written"),
+            None => fs::remove_file(&path).expect("the state can be deleted"),
+        }
+        host.vlm(["plan", "f"]).ends(0).says(&[words, "the last good copy", "nothing to do"]);
+        assert_eq!(fs::read_to_string(&path).expect("there is a state"), good, "{words}");
+        host.vlm(["plan", "f"]).ends(0).does_not_say(words);
+    }
+    // Neither state nor copy is good: nothing is touched.
+    fs::write(&path, "{").expect("the state can be written");
+    fs::write(host.lab_dir("f").join("local/terraform.tfstate.kept"), "x").expect("the copy can be written");
+    host.vlm(["plan", "f"]).ends(2).says(&["is damaged, and there is no copy of ours"]);
+    host.vlm(["destroy", "f", "--yes"]).ends(2).says(&["is damaged"]);
+    fs::write(&path, &good).expect("the state can be written");
+    is_whole(&host, &expected(), "mended");
+    // One that goes as an apply ends.
+    fs::write(&path, "").expect("the state can be written");
+    host.vlm(["destroy", "f", "--yes"]).ends(0).says(&["was empty"]);
+    assert_eq!(host.of_lab("f"), [""; 0]);
+}
+
+/// Fills the file system at `folder` on the host, but for `left_kib`.
+fn fill(host: &Host, folder: &str, left_kib: u32) -> Output {
+    let script = format!(
+        "free=$(df -k --output=avail {folder} | tail -1); head -c $(((free - {left_kib}) * 1024)) /dev/zero >{folder}/filler"
+    );
+    host.run(["sh", "-c", &script])
+}
+
+#[test]
+fn a_disk_that_is_full_here_or_there_is_told_and_nothing_is_lost() {
+    let Some((host, file)) = lab() else { return };
+    // There: the pool's.
+    let pool = "/var/lib/libvirt/images/vlm";
+    host.inside(&format!("mkdir -p {pool} && mount -t tmpfs -o size=24m,mode=711 none {pool}")).ends(0);
+    fill(&host, pool, 2048).ends(0);
+    host.start_vlm(["up", &file, "--yes"]).end(LIMIT).ends(1).says(&["FAILED"]);
+    host.inside(&format!("rm {pool}/filler")).ends(0);
+    host.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0);
+    is_whole(&host, &expected(), "the pool was full");
+    host.destroy("f");
+    // Here: where the database and Terraform's state lie.
+    let labs = host.data().join("labs");
+    let labs = labs.to_str().expect("it is text");
+    for left_kib in [64, 24, 8] {
+        host.inside(&format!("mkdir -p {labs} && mount -t tmpfs -o size=2m,mode=700 none {labs}")).ends(0);
+        host.vlm(["plan", &file]).ends(0);
+        fill(&host, labs, left_kib).ends(0);
+        let up = host.start_vlm(["up", &file, "--yes"]).end(LIMIT);
+        host.inside(&format!("rm {labs}/filler")).ends(0);
+        if up.status != 0 {
+            host.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0);
+        }
+        host.vlm(["up", &file, "--yes"]).ends(0);
+        is_whole(&host, &expected(), &format!("{left_kib} KiB left here"));
+        host.destroy("f");
+        host.inside(&format!("umount {labs}")).ends(0);
+    }
+}
+
+#[test]
+fn two_processes_on_one_lab_and_a_clock_that_jumps() {
+    let Some((host, file)) = lab() else { return };
+    let first = host.start_vlm(["up", &file, "--yes"]);
+    first.until_it_says("booting", LIMIT);
+    for second in [&["up", "f", "--yes"][..], &["destroy", "f", "--yes"], &["stop", "f"], &["resume", "f", "--yes"]] {
+        let second = host.vlm(second);
+        if second.out.contains("nothing to resume") {
+            second.ends(0).says(&["is at work"]);
+        } else {
+            second.ends(2).says(&["lab `f` is being changed by another process (process "]);
+        }
+    }
+    first.end(LIMIT).ends(0);
+    is_whole(&host, &expected(), "two at once");
+    // The clock goes a year back, and a year ahead.
+    for shift in ["-1y", "+1y"] {
+        let at = |args: &[&str]| {
+            let words = ["faketime", "-f", shift].map(std::ffi::OsStr::new);
+            let mut command = host.command(words.into_iter().chain([vlm_tests::vlm().as_os_str()]));
+            command.args(args);
+            Running::start(command).end(LIMIT)
+        };
+        at(&["stop", "f", "--force"]).ends(0);
+        at(&["start", "f"]).ends(0);
+        at(&["plan", "f"]).ends(0).says(&["nothing to do"]);
+        at(&["status", "f"]).ends(0).says(&["running"]);
+    }
+    host.ssh("f/a", "echo done >mark");
+    is_whole(&host, &expected(), "the clock jumped");
+    host.destroy("f");
+}

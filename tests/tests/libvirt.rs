@@ -1,0 +1,95 @@
+//! A connection to libvirt while its daemon is stopped, goes on, dies and is started again.
+
+use std::time::{Duration, Instant};
+
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use vlm_engine::libvirt::{Connection, Domain, Error, Target};
+use vlm_tests::Host;
+
+/// Within this a call ends, whatever its daemon does: its silence is found, and then another connection is waited for.
+const ENDS_WITHIN: Duration = Duration::from_secs(45);
+/// Within this what must come has come, on a slow and busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_end_and_the_connection_comes_back() {
+    let Some(host) = Host::new(&[]) else { return };
+    host.vlm(["host", "check", "local"]).ends(0);
+    let connection = Connection::open(&Target::Socket(host.libvirt_socket())).await.unwrap();
+    let mut changes = connection.changes();
+    let names = |domains: Vec<Domain>| domains.into_iter().map(|domain| domain.name).collect::<Vec<_>>();
+    assert_eq!(names(connection.domains().await.unwrap()), [""; 0]);
+
+    // What somebody else does is told.
+    let file = host.write(
+        "domain.xml",
+        "<domain type='qemu'><name>other</name><memory>1024</memory><os><type arch='x86_64'>hvm</type></os></domain>",
+    );
+    changes.mark_unchanged();
+    host.virsh(&["define", &file]);
+    timeout(LIMIT, changes.changed()).await.expect("a new domain is told").unwrap();
+    assert_eq!(names(connection.domains().await.unwrap()), ["other"]);
+
+    // Silence: more calls than there are places all end, in clear words, and so does what connects only now.
+    host.inside("kill -STOP $(pidof libvirtd)").ends(0);
+    let begun = Instant::now();
+    let late = host.start_vlm(["host", "check", "local"]);
+    let mut calls = JoinSet::new();
+    for _ in 0..10 {
+        let connection = connection.clone();
+        calls.spawn(async move { connection.domains().await });
+    }
+    let (mut lost, mut hung) = (0, 0);
+    while let Some(result) = timeout(ENDS_WITHIN, calls.join_next()).await.expect("calls end") {
+        match result.unwrap().unwrap_err() {
+            error @ Error::Lost { .. } => {
+                lost += 1;
+                assert!(error.to_string().contains("could not list domains: the connection to libvirt was lost: "), "{error}");
+                assert!(error.to_string().contains("silent for 15 s"), "{error}");
+            }
+            error @ Error::Hangs { .. } => {
+                hung += 1;
+                assert!(error.to_string().contains("libvirt did not answer within 20 s; its daemon may be stopped"), "{error}");
+            }
+            error => panic!("{error}"),
+        }
+    }
+    assert_eq!((lost, hung), (4, 6), "calls that the daemon had, and calls that waited for a place");
+    assert!(begun.elapsed() < ENDS_WITHIN, "calls ended after {:.0} s", begun.elapsed().as_secs_f64());
+    assert!(!connection.is_alive().await);
+    assert!(matches!(connection.domains().await.unwrap_err(), Error::Hangs { .. }), "the next call ends at once");
+    late.end(ENDS_WITHIN).ends(1).says(&["libvirt did not answer within 20 s; its daemon may be stopped or stuck"]);
+
+    // It goes on, and all is well.
+    host.inside("kill -CONT $(pidof libvirtd)").ends(0);
+    assert_eq!(names(until_it_answers(&connection).await), ["other"]);
+
+    // It dies: that is told without a question, and named to who asks.
+    changes.mark_unchanged();
+    host.inside("kill -KILL $(pidof libvirtd)").ends(0);
+    timeout(LIMIT, changes.changed()).await.expect("the end is told").unwrap();
+    let error = connection.domains().await.unwrap_err();
+    assert!(matches!(error, Error::Connect { .. }), "{error}");
+
+    // It is there again: the same connection serves, and tells of what happens.
+    host.inside("libvirtd -d").ends(0);
+    assert_eq!(names(until_it_answers(&connection).await), ["other"]);
+    changes.mark_unchanged();
+    host.virsh(&["undefine", "other"]);
+    timeout(LIMIT, changes.changed()).await.expect("events come over the new connection").unwrap();
+    assert_eq!(names(connection.domains().await.unwrap()), [""; 0]);
+}
+
+async fn until_it_answers(connection: &Connection) -> Vec<Domain> {
+    let begun = Instant::now();
+    loop {
+        match connection.domains().await {
+            Ok(domains) => return domains,
+            Err(error) => assert!(begun.elapsed() < LIMIT, "no answer yet: {error}"),
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
