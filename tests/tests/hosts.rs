@@ -191,6 +191,16 @@ fn the_ssh_configuration_leads_to_a_host() {
     with_agent(&["host", "check", "inner"]).ends(2).says(&["it is for outer.lab, not for inner.lab"]);
     sign(&["-n", "inner.lab"]);
 
+    // An sshd that does not let us through.
+    let open = fs::read_to_string(&sshd).expect("it was written");
+    host.write("sshd_config", format!("{open}AllowStreamLocalForwarding no\n"));
+    sign(&["-n", "inner.lab"]);
+    with_agent(&["host", "check", "inner"])
+        .ends(1)
+        .says(&["the SSH server of root@inner:2022 forbids forwarding; it needs `AllowStreamLocalForwarding yes`"]);
+    host.write("sshd_config", open);
+    sign(&["-n", "inner.lab"]);
+
     // What is wrong in the configuration is named with its place.
     configure("  IdentityFile ~/none\n");
     with_agent(&["host", "check", "inner"])

@@ -90,6 +90,10 @@ impl Remote {
     }
 }
 
+/// How a look at a host's sockets ends; no shell ends so by itself.
+const MAY: u32 = 40;
+const MAY_NOT: u32 = 41;
+
 /// Why there is no link.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -205,6 +209,12 @@ pub enum Error {
         /// Who was asked.
         remote: String,
     },
+    /// libvirt is there, and not for this account.
+    #[error("{remote} may not use libvirt's socket there")]
+    NotOfLibvirt {
+        /// Who was asked.
+        remote: String,
+    },
     /// Its SSH server does not let us through.
     #[error("the SSH server of {remote} forbids forwarding; it needs `{what} yes` in its sshd_config")]
     Forbidden {
@@ -259,11 +269,8 @@ impl Error {
             Error::Ended { .. } => {
                 "--identity FILE offers one key alone, and so does IdentitiesOnly with IdentityFile in ~/.ssh/config"
             }
-            // sshd answers the same where it may not forward a socket.
-            Error::NoLibvirt { .. } => {
-                "install libvirt there and start it, let this user use its socket (group libvirt), and let sshd forward it \
-                 (AllowStreamLocalForwarding)"
-            }
+            Error::NoLibvirt { .. } => "install libvirt there and start it",
+            Error::NotOfLibvirt { .. } => "put that account into the group libvirt over there (`usermod -aG libvirt NAME`)",
             Error::Config(_)
             | Error::JumpName { .. }
             | Error::Circle { .. }
@@ -380,7 +387,16 @@ impl Link {
                 }
             }
         }
-        Err(Error::NoLibvirt { remote: remote() })
+        // OpenSSH answers the same for a socket that it may not forward. A shell over there, if there is one, tells them apart.
+        let [one, other] = LIBVIRT_SOCKETS;
+        let look = format!(
+            "grep -Eq ' 00010000 .* ({one}|{other})$' /proc/net/unix || exit 1; test -w {one} || test -w {other} || exit {MAY_NOT}; exit {MAY}"
+        );
+        match self.exec(&look, b"").await.ok().and_then(|output| output.status) {
+            Some(MAY) => Err(Error::Forbidden { remote: remote(), what: "AllowStreamLocalForwarding" }),
+            Some(MAY_NOT) => Err(Error::NotOfLibvirt { remote: remote() }),
+            _ => Err(Error::NoLibvirt { remote: remote() }),
+        }
     }
 
     /// Runs a command of ours there, fed with `input`. Nothing that a user wrote belongs into `command`: a shell reads it.
