@@ -10,7 +10,7 @@ use std::{
 
 use expect_test::{Expect, expect};
 use tempfile::TempDir;
-use vlm_tests::{Output, Running, repository, vlm};
+use vlm_tests::{Output, Running, check_documented, repository, vlm};
 
 const GOOD: &str = "version: 1\nname: good\ndefaults: { image: debian-12 }\nnetworks: { lan: { cidr: 10.75.1.0/24 } }\nmachines: { web: {}, db: {} }\n";
 const BAD: &str = "version: 1\nname: Bad_Name\nnetworks:\n  lan: { cidr: 10.75.1.0/30 }\nmachines:\n  web: { image: debian-12, memry: 1 GiB }\n  db: { image: nothing, nics: [ wan ] }\n";
@@ -42,7 +42,8 @@ impl User {
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.dir().join("home"))
             .env("XDG_DATA_HOME", self.dir().join("data"))
-            .env("XDG_CONFIG_HOME", self.dir().join("config"));
+            .env("XDG_CONFIG_HOME", self.dir().join("config"))
+            .env("XDG_STATE_HOME", self.dir().join("state"));
         command
     }
 
@@ -473,7 +474,7 @@ fn settings_that_are_not_right_are_named() {
             !   |
             ! 1 | poool = "vlm"
             !   | ^^^^^
-            ! unknown field `poool`, expected one of `terraform`, `ansible_playbook`, `pool`, `pool_path`, `starts_at_once`, `ready_limit_s`
+            ! unknown field `poool`, expected one of `terraform`, `ansible_playbook`, `pool`, `pool_path`, `starts_at_once`, `ready_limit_s`, `log`
             ! 
             2
         "#]],
@@ -501,6 +502,18 @@ fn settings_that_are_not_right_are_named() {
             ! 
             2
         "#]],
+        ),
+        (
+            "log = \"loud\"\n",
+            expect![[r#"
+                ! vlm: USER/config/vlm/settings.toml is not right: TOML parse error at line 1, column 7
+                !   |
+                ! 1 | log = "loud"
+                !   |       ^^^^^^
+                ! `loud` is no level: off, error, warn, info, debug or trace
+                ! 
+                2
+            "#]],
         ),
     ] {
         User::new(&[("config/vlm/settings.toml", settings)]).check(&["list"], expected);
@@ -574,4 +587,188 @@ fn a_reader_that_goes_away_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("it ends");
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+/// A user with a saved lab: its image is not built, so the plan is refused and the design stays.
+fn user_with_a_lab() -> User {
+    let user = User::new(&[("good.yaml", GOOD)]);
+    user.vlm(&["plan", "good.yaml"]).ends(2);
+    user
+}
+
+/// The one copy that is there.
+fn only_copy(user: &User) -> serde_json::Value {
+    let copies = user.vlm(&["backup", "--list", "--json"]).ends(0).json();
+    let [copy] = copies.as_array().expect("a list").as_slice() else { panic!("not one copy: {copies}") };
+    copy.clone()
+}
+
+#[test]
+fn a_database_is_copied_and_put_back() {
+    let user = User::new(&[("good.yaml", GOOD), ("other.yaml", &GOOD.replace("name: good", "name: other"))]);
+    user.check(
+        &["backup", "--list"],
+        expect![[r#"
+        no copies yet; one is made with the first change of a day, and by `vlm backup`
+        0
+    "#]],
+    );
+    user.vlm(&["restore", "last", "--yes"]).ends(2).says(&["there is no good copy of the database", "name a file"]);
+    user.vlm(&["plan", "good.yaml"]).ends(2);
+    let copies = user.vlm(&["backup", "--list", "--json"]).ends(0).json();
+    check_documented("backup --list --json", &copies);
+    assert_eq!((only_copy(&user)["reason"].as_str(), only_copy(&user)["audit_line"].as_u64()), (Some("daily"), Some(1)));
+    user.check(
+        &["backup", "kept.sqlite3"],
+        expect![[r#"
+        copied and verified: kept.sqlite3
+        0
+    "#]],
+    );
+    user.vlm(&["backup", "kept.sqlite3"]).ends(2).says(&["could not use the copy kept.sqlite3", "exists"]);
+    user.vlm(&["backup", "nowhere/kept.sqlite3"])
+        .ends(2)
+        .says(&["could not use the copy nowhere/kept.sqlite3", "No such file"]);
+    let mode = fs::metadata(user.dir().join("kept.sqlite3")).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    user.vlm(&["plan", "other.yaml"]).ends(2);
+    user.vlm(&["restore", "kept.sqlite3"]).ends(2).says(&["nobody is here to ask", "--yes"]);
+    user.vlm(&["list"]).ends(0).says(&["other"]);
+    user.vlm(&["restore", "kept.sqlite3", "--yes"]).ends(0).says(&[
+        "kept.sqlite3 is whole, of 2",
+        "lost would be: lab other, 1 revision, 2 lines of the audit",
+        "keys, Terraform states and images are not part of it and stay as they are",
+        "restored; the database of before is kept as",
+        "vlm.sqlite3.before-restore-2",
+    ]);
+    user.vlm(&["list"]).ends(0).says(&["good"]).does_not_say("other");
+    user.vlm(&["audit", "--verify"]).ends(0).says(&["3 lines, each follows from the one before it"]);
+    fs::write(user.dir().join("torn"), "no database").expect("the test's folder can be written");
+    user.vlm(&["restore", "torn", "--yes"]).ends(2).says(&["vlm: torn is no good copy: file is not a database"]);
+    user.vlm(&["restore", "nowhere", "--yes"]).ends(2).says(&["could not use the copy nowhere"]);
+}
+
+#[test]
+fn nothing_is_restored_under_somebody_else() {
+    let user = user_with_a_lab();
+    let copy = only_copy(&user)["path"].as_str().expect("a path").to_owned();
+    fs::create_dir_all(user.dir().join("data/vlm/locks")).expect("the test's folder can be written");
+    for (how, lock, expected) in [
+        // As whoever follows a run, and as the application.
+        ("--shared", "vlm.sqlite3.lock", "the database is open in process "),
+        // As a child that outlived its vlm.
+        ("--exclusive", "locks/good.lock", "lab `good` is being changed by another process"),
+    ] {
+        let mut holder = Command::new("flock")
+            .arg(how)
+            .arg(user.dir().join("data/vlm").join(lock))
+            .args(["-c", "echo held; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("flock is there");
+        let mut line = String::new();
+        let mut out = std::io::BufReader::new(holder.stdout.take().expect("it is piped"));
+        std::io::BufRead::read_line(&mut out, &mut line).expect("flock speaks");
+        user.vlm(&["restore", &copy, "--yes"]).ends(2).says(&[expected]);
+        drop(holder.stdin.take()); // cat ends, and the lock with it
+        holder.wait().expect("it ends");
+    }
+    user.vlm(&["restore", &copy, "--yes"]).ends(0);
+}
+
+#[test]
+fn a_damaged_database_is_refused_with_what_to_do() {
+    let user = user_with_a_lab();
+    let database = user.dir().join("data/vlm/vlm.sqlite3");
+    let mut bytes = fs::read(&database).expect("it can be read");
+    let at = bytes.windows(11).position(|window| window == b"image: debi").expect("the lab's text is in it");
+    bytes[at] = b'X';
+    fs::write(&database, &bytes).expect("it can be written");
+    for command in [&["list"][..], &["image", "list"], &["backup"], &["audit"]] {
+        user.vlm(command).ends(1).says(&[
+            "the database",
+            "vlm.sqlite3 is damaged: table `lab",
+            "does not hold what was written to it; `vlm restore last` puts back the copy of 2",
+            "what would be lost: ",
+        ]);
+    }
+    assert!(fs::read(&database).expect("it can be read") == bytes, "it is left as it is");
+    user.vlm(&["restore", "last", "--yes"]).ends(0).says(&["what else of the present database cannot be read", "restored"]);
+    user.vlm(&["list"]).ends(0).says(&["good"]);
+}
+
+#[test]
+fn the_audit_tells_who_changed_what_and_notices_a_forged_line() {
+    let user = User::new(&[("good.yaml", GOOD), ("other.yaml", &GOOD.replace("name: good", "name: other"))]);
+    user.check(
+        &["audit"],
+        expect![[r#"
+        nothing was changed yet
+        0
+    "#]],
+    );
+    user.vlm(&["plan", "good.yaml"]).ends(2);
+    user.vlm(&["plan", "other.yaml"]).ends(2);
+    user.vlm(&["forget", "other"]).ends(0);
+    let rows = user.vlm(&["audit", "--json"]).ends(0).json();
+    check_documented("audit --json", &rows);
+    let actions = |rows: &serde_json::Value| -> Vec<String> {
+        rows.as_array()
+            .expect("a list")
+            .iter()
+            .map(|row| format!("{} {} {}", row["line"], row["action"], row["object"]))
+            .collect()
+    };
+    assert_eq!(
+        actions(&rows),
+        [
+            r#"5 "remove_lab" "other""#,
+            r#"4 "place_lab" "other""#,
+            r#"3 "save_lab" "other""#,
+            r#"2 "place_lab" "good""#,
+            r#"1 "save_lab" "good""#
+        ]
+    );
+    let some = user.vlm(&["audit", "--lab", "other", "--limit", "1", "--json"]).ends(0).json();
+    assert_eq!(actions(&some), [r#"5 "remove_lab" "other""#]);
+    user.check(
+        &["audit", "--verify"],
+        expect![[r#"
+        5 lines, each follows from the one before it
+        0
+    "#]],
+    );
+    check_documented("audit --verify --json", &user.vlm(&["audit", "--verify", "--json"]).ends(0).json());
+    let database = user.dir().join("data/vlm/vlm.sqlite3");
+    let mut bytes = fs::read(&database).expect("it can be read");
+    let at = bytes.windows(10).position(|window| window == b"remove_lab").expect("the action is in it");
+    bytes[at..at + 10].copy_from_slice(b"create_lab");
+    fs::write(&database, bytes).expect("it can be written");
+    user.vlm(&["audit", "--verify"]).ends(1).says(&["vlm: line 5 of the audit is not as it was written"]);
+    let told = user.vlm(&["audit", "--verify", "--json"]).ends(1).json();
+    check_documented("audit --verify --json", &told);
+    assert_eq!(told["first_misfit"], 5);
+    user.vlm(&["audit"]).ends(1).says(&["is damaged"]);
+}
+
+#[test]
+fn the_log_tells_what_was_done_and_no_secret() {
+    let user = User::new(&[]);
+    user.vlm(&["list"]).ends(0);
+    user.vlm(&["ssh", "nowhere/web", "--", "mysql", "-pCANARY"]).ends(2);
+    user.vlm(&["image", "add", "x", "https://ada:CANARY@example.org/x?sig=CANARY"]).ends(2);
+    let path = user.dir().join("state/vlm/vlm.log");
+    let log = fs::read_to_string(&path).expect("there is a log");
+    assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o600);
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 3, "a line for each: {log}");
+    assert!(lines[0].ends_with("vlm list") && lines[0].contains(" info "), "{log}");
+    assert!(lines[1].ends_with("ssh nowhere/web -- …") && lines[2].ends_with("image add x https://…@example.org/x?…"), "{log}");
+    assert!(!log.contains("CANARY"), "{log}");
+    let mut quiet = user.command(&["list"]);
+    quiet.env("VLM_LOG", "error");
+    Running::start(quiet).end(Duration::from_secs(60)).ends(0);
+    assert_eq!(fs::read_to_string(&path).expect("there is a log"), log);
 }

@@ -7,6 +7,7 @@ mod hosts;
 mod images;
 mod labs;
 mod runs;
+mod store;
 mod terminal;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -168,6 +169,49 @@ enum Command {
     /// Base images
     #[command(subcommand)]
     Image(images::Command),
+    /// Copy the database, verified; list the copies that are there
+    #[command(
+        after_help = "Examples:\n  vlm backup                      among the copies that vlm keeps\n  vlm backup /mnt/stick/vlm.sqlite3\n  vlm backup --list\n\nA copy holds designs, runs, hosts and the audit. It does not hold keys, Terraform states and images."
+    )]
+    Backup {
+        /// A new file
+        file: Option<PathBuf>,
+        /// List the copies that are there
+        #[arg(long, conflicts_with = "file")]
+        list: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a copy of the database in its place; what is there now is kept beside
+    #[command(
+        after_help = "Examples:\n  vlm restore last               the newest good copy\n  vlm restore /mnt/stick/vlm.sqlite3 --yes"
+    )]
+    Restore {
+        /// A copy, or `last`
+        file: PathBuf,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Show who changed what, newest first
+    #[command(
+        after_help = "Examples:\n  vlm audit --lab hello\n  vlm audit --verify     does each line follow from the one before it? Exit status 1 if not"
+    )]
+    Audit {
+        /// Follow the chain of hashes and name the first line that does not fit
+        #[arg(long, conflicts_with_all = ["lab", "limit"])]
+        verify: bool,
+        /// Only lines about this lab and its runs
+        #[arg(long)]
+        lab: Option<String>,
+        /// How many lines, at most
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Keep a lab's published ports open: started by `up` and `start`, ended by `stop` and `destroy`
     #[command(hide = true)]
     Keep {
@@ -257,9 +301,16 @@ fn run(command: Command) -> Result<(), End> {
             return Ok(());
         }
         Command::Schema => return print_json(&vlm_lab::file::schema()),
+        // What has to work when the database does not open.
+        Command::Backup { list: true, json, .. } => return store::list(&Dirs::of_user(), json),
+        Command::Restore { file, yes } => return store::restore(&Dirs::of_user(), &file, yes),
+        Command::Audit { verify: true, json, .. } => return store::verify(&Dirs::of_user(), json),
         _ => {}
     }
-    let engine = Engine::open(Dirs::of_user()).map_err(|error| End::Refused(chain(&error), String::new()))?;
+    let engine = Engine::open(Dirs::of_user()).map_err(|error| match error {
+        vlm_engine::OpenError::Damaged { .. } => End::Failed(chain(&error), String::new()),
+        error => End::Refused(chain(&error), String::new()),
+    })?;
     let engine = engine.with_asker(Asker::new(terminal::Terminal::default()));
     match command {
         // What only reads the database starts no runtime: it is done before that would be.
@@ -268,6 +319,8 @@ fn run(command: Command) -> Result<(), End> {
         Command::Forget { lab } => Ok(engine.labs().remove(&lab)?),
         Command::Export { lab, dir } => labs::export(&engine, &lab, &dir),
         Command::Ssh { machine, command } => labs::ssh(&engine, &machine, &command),
+        Command::Backup { file, json, .. } => store::backup(&engine, file.as_deref(), json),
+        Command::Audit { lab, limit, json, .. } => store::audit(&engine, lab.as_deref(), limit, json),
         Command::Host(command) => hosts::run(&engine, command),
         Command::Image(command) => images::run(&engine, command),
         Command::Logs { lab, serial: Some(machine), .. } => labs::serial(&engine, &lab, &machine),
@@ -287,7 +340,9 @@ fn run(command: Command) -> Result<(), End> {
         Command::Keep { lab } => block_on(engine.ports().keep(&lab, |line| drop(print_line(line))))
             .map_err(|error| End::Failed(chain(&error), String::new())),
         Command::Destroy { lab, yes } => block_on(runs::destroy(&engine, &lab, yes)),
-        Command::Completions { .. } | Command::Schema => unreachable!("handled before the engine was opened"),
+        Command::Completions { .. } | Command::Schema | Command::Restore { .. } => {
+            unreachable!("handled before the engine was opened")
+        }
     }
 }
 

@@ -262,7 +262,7 @@ async fn take_away(engine: &Engine, lab: &str, yes: bool, cancel: &CancellationT
 }
 
 /// Asks a person; where there is none to ask, `--yes` must have said so.
-async fn confirm(question: &str, yes: bool, cancel: &CancellationToken) -> Result<(), End> {
+pub async fn confirm(question: &str, yes: bool, cancel: &CancellationToken) -> Result<(), End> {
     if yes {
         return Ok(());
     }

@@ -79,7 +79,7 @@ fn ask(question: &Question, stopped: &AtomicBool) -> Option<Vec<Secret>> {
             }
             let text = format!("{host} shows the host key {fingerprint} ({key_type}). Is it the right one? [y/N] ");
             let answer = line(&text, true, stopped)?;
-            let yes = matches!(answer.trim(), "y" | "Y" | "yes");
+            let yes = matches!(answer.expose().trim(), "y" | "Y" | "yes");
             CANCELLED.fetch_or(!yes, Ordering::Relaxed);
             yes.then(Vec::new)
         }

@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn labs(dir: &Path, count: usize) -> Result<Value, Box<dyn Error>> {
-    let engine = Engine::open(Dirs { data: dir.join("vlm"), config: dir.join("no-settings") })?;
+    let engine = Engine::open(Dirs { data: dir.join("vlm"), config: dir.join("no-settings"), state: dir.join("state") })?;
     for i in 0..count {
         let text = LAB.replace("name: three-tier", &format!("name: bench-{i:04}"));
         engine.labs().save(&text, dir, None)?;

@@ -13,10 +13,12 @@ pub mod journal;
 pub mod labs;
 pub mod libvirt;
 pub mod lock;
+pub mod logs;
 pub mod ports;
 pub mod process;
 pub mod readiness;
 pub mod runs;
+pub mod secrets;
 pub mod settings;
 mod site;
 pub mod ssh;
@@ -46,6 +48,8 @@ pub struct Dirs {
     pub data: PathBuf,
     /// Settings: `$XDG_CONFIG_HOME/vlm`.
     pub config: PathBuf,
+    /// Logs: `$XDG_STATE_HOME/vlm`.
+    pub state: PathBuf,
 }
 
 impl Dirs {
@@ -57,7 +61,16 @@ impl Dirs {
             let set = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
             set.unwrap_or_else(|| home.join(default)).join("vlm")
         };
-        Dirs { data: dir("XDG_DATA_HOME", ".local/share"), config: dir("XDG_CONFIG_HOME", ".config") }
+        Dirs {
+            data: dir("XDG_DATA_HOME", ".local/share"),
+            config: dir("XDG_CONFIG_HOME", ".config"),
+            state: dir("XDG_STATE_HOME", ".local/state"),
+        }
+    }
+
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("vlm.sqlite3")
     }
 
     /// The folder of everything that is rendered and kept for a lab while it is deployed.
@@ -107,9 +120,29 @@ pub enum OpenError {
         /// Why.
         source: store::Error,
     },
+    /// The database does not hold what was written to it. It is left as it is.
+    #[error("the database {} is damaged: {what}; {}", path.display(), offer(copy))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+        /// The newest copy that is good, and what it lacks of the database; none when there is no such copy.
+        copy: Option<Box<(store::backups::Copy, store::backups::Loss)>>,
+    },
     /// The settings.
     #[error(transparent)]
     Settings(#[from] settings::Error),
+}
+
+fn offer(copy: &Option<Box<(store::backups::Copy, store::backups::Loss)>>) -> String {
+    match copy.as_deref() {
+        Some((copy, loss)) => {
+            let path = copy.path.display();
+            format!("`vlm restore last` puts back the copy of {} ({path}); what would be lost: {loss}", copy.made)
+        }
+        None => "there is no good copy of it; `vlm restore FILE` takes one from elsewhere".into(),
+    }
 }
 
 /// The engine. Cheap to clone.
@@ -122,6 +155,7 @@ struct Inner {
     dirs: Dirs,
     settings: Settings,
     store: Store,
+    secrets: secrets::Secrets,
     events: broadcast::Sender<Event>,
     hosts: Mutex<HashMap<String, Arc<hosts::Host>>>,
     active: Mutex<HashMap<RunId, CancellationToken>>,
@@ -136,13 +170,22 @@ impl Engine {
         fs::set_permissions(&dirs.data, fs::Permissions::from_mode(0o700))
             .map_err(|source| OpenError::Dir { path: dirs.data.clone(), source })?;
         let settings = Settings::read(&dirs.config.join("settings.toml"))?;
-        let path = dirs.data.join("vlm.sqlite3");
-        let store = Store::open(&path).map_err(|source| OpenError::Store { path, source })?;
+        logs::start(&dirs.state, settings.log_level());
+        log::info!("vlm {} opened on {}: {}", env!("CARGO_PKG_VERSION"), dirs.data.display(), logs::words(env::args()));
+        let path = dirs.database();
+        let store = Store::open(&path).map_err(|error| match error {
+            store::Error::Damaged { what } => {
+                log::error!("the database is damaged: {what}");
+                OpenError::Damaged { copy: store::backups::last_good(&path).map(Box::new), path, what }
+            }
+            source => OpenError::Store { path, source },
+        })?;
         let (events, _) = broadcast::channel(256);
         let inner = Inner {
             dirs,
             settings,
             store,
+            secrets: secrets::Secrets::of_user(),
             events,
             hosts: Default::default(),
             active: Default::default(),
@@ -205,7 +248,22 @@ impl Engine {
 
     /// The newest lines of the audit, newest first.
     pub fn audit(&self, limit: u32) -> Result<Vec<store::AuditRow>, store::Error> {
-        self.inner.store.audit_rows(limit)
+        self.inner.store.audit_rows(None, limit)
+    }
+
+    /// The newest lines of the audit about a lab and its runs, newest first.
+    pub fn audit_of(&self, lab: &str, limit: u32) -> Result<Vec<store::AuditRow>, store::Error> {
+        self.inner.store.audit_rows(Some(lab), limit)
+    }
+
+    /// Makes a verified copy of the database: at `to`, which must not be there yet, or among the copies that we keep.
+    pub fn backup(&self, to: Option<&Path>) -> Result<store::backups::Copy, store::Error> {
+        self.inner.store.copy(to)
+    }
+
+    /// Passwords and passphrases.
+    pub fn secrets(&self) -> &secrets::Secrets {
+        &self.inner.secrets
     }
 
     /// Where our files lie.

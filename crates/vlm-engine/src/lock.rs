@@ -3,7 +3,10 @@
 use std::{
     fs::{self, File},
     io::{self, Read as _, Seek as _, Write as _},
-    os::fd::AsFd,
+    os::{
+        fd::AsFd,
+        unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    },
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -26,6 +29,15 @@ pub enum Error {
         name: String,
         /// Who has it, as far as known.
         holder: String,
+    },
+    /// The database is being restored.
+    #[error("the database is being restored by another process; wait for it")]
+    Restoring,
+    /// Others have the database open.
+    #[error("the database is open in {}; end that first", holders.join(", "))]
+    Open {
+        /// Who, as far as known.
+        holders: Vec<String>,
     },
     /// Its file.
     #[error("could not use {}", path.display())]
@@ -77,6 +89,31 @@ impl Lock {
         held.then(|| fs::read_to_string(path).ok()?.trim().parse().ok())?
     }
 
+    /// Takes the lock together with others who share it; refused while somebody has it alone.
+    pub(crate) fn share(dir: &Path, name: &str) -> Result<Lock, Error> {
+        Self::take_as(dir, name, FlockOperation::NonBlockingLockShared)?.ok_or(Error::Restoring)
+    }
+
+    /// Takes a lock that others share, alone, or says who they are.
+    pub(crate) fn alone(dir: &Path, name: &str) -> Result<Lock, Error> {
+        match Self::take_as(dir, name, FlockOperation::NonBlockingLockExclusive)? {
+            Some(lock) => Ok(lock),
+            None => Err(Error::Open { holders: holders(&dir.join(format!("{name}.lock"))) }),
+        }
+    }
+
+    fn take_as(dir: &Path, name: &str, how: FlockOperation) -> Result<Option<Lock>, Error> {
+        let path = dir.join(format!("{name}.lock"));
+        let io = |source| Error::Io { path: path.clone(), source };
+        create_private_dir(dir).map_err(io)?;
+        let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io)?;
+        match rustix::fs::flock(file.as_fd(), how) {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(io(error.into())),
+        }
+    }
+
     /// Waits for its turn; `on_wait` is told once for whom.
     pub(crate) async fn wait(
         dir: &Path,
@@ -100,4 +137,34 @@ impl Lock {
             }
         }
     }
+}
+
+/// The processes that hold a lock on a file, as the kernel lists them: `process 123 (vlm up hello)`.
+fn holders(path: &Path) -> Vec<String> {
+    let Ok(meta) = std::fs::metadata(path) else { return Vec::new() };
+    let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+    // 1: FLOCK  ADVISORY  READ 1234 fe:01:123456 0 EOF
+    let inode = format!(":{}", meta.ino());
+    let pids = locks.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == "FLOCK")?;
+        (!words.contains(&"->") && words.get(at + 4)?.ends_with(&inode)).then(|| words[at + 3].to_owned())
+    });
+    let mut holders: Vec<String> = pids.map(|pid| process(&pid)).collect();
+    holders.sort();
+    holders.dedup();
+    if holders.is_empty() { vec!["another process".into()] } else { holders }
+}
+
+fn process(pid: &str) -> String {
+    let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words: Vec<String> = words
+        .split(|byte| *byte == 0)
+        .filter(|word| !word.is_empty())
+        .map(|word| String::from_utf8_lossy(word).into())
+        .collect();
+    let Some((program, args)) = words.split_first() else { return format!("process {pid}") };
+    let program = Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let said: Vec<&str> = std::iter::once(program.as_str()).chain(args.iter().map(String::as_str)).take(3).collect();
+    format!("process {pid} ({})", said.join(" "))
 }

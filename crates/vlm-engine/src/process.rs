@@ -129,7 +129,13 @@ impl Program {
                 Ok(())
             });
         }
-        let mut child = command.spawn().map_err(|source| Error::Spawn { path: self.path.clone(), source })?;
+        let mut child = command.spawn().map_err(|source| {
+            log::warn!("could not start {}: {source}", self.path.display());
+            Error::Spawn { path: self.path.clone(), source }
+        })?;
+        let pid = child.id().unwrap_or(0);
+        // Its name alone: what arguments hold is for their maker to know, and the environment is nobody's.
+        log::info!("started {}, process {pid}, in {}", self.path.display(), self.dir.display());
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
         let mut out = Lines::new(child.stdout.take().expect("stdout is piped"));
         let mut err = Lines::new(child.stderr.take().expect("stderr is piped"));
@@ -163,6 +169,8 @@ impl Program {
             }
         }
         let status = child.wait().await.map_err(lost)?;
+        let why = if cancelled { ", cancelled" } else { "" };
+        log::info!("{}, process {pid}, ended with {status}{why}", self.path.display());
         Ok(Ended { status, cancelled, stderr })
     }
 

@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use crate::logs;
 
 /// The settings.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -24,6 +26,11 @@ pub struct Settings {
     pub starts_at_once: Option<NonZeroUsize>,
     /// How long a machine may take to be ready, in seconds.
     pub ready_limit_s: Option<u64>,
+    /// How much is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`; `info` unless said otherwise. The variable
+    /// VLM_LOG goes before it.
+    #[serde(deserialize_with = "log_level")]
+    #[serde(default)]
+    pub log: Option<log::LevelFilter>,
 }
 
 /// Why the settings could not be read.
@@ -59,6 +66,12 @@ impl Settings {
         }
     }
 
+    /// How much is logged. A VLM_LOG that is no level counts as none.
+    pub fn log_level(&self) -> log::LevelFilter {
+        let variable = std::env::var("VLM_LOG").ok().and_then(|word| logs::level(&word));
+        variable.or(self.log).unwrap_or(log::LevelFilter::Info)
+    }
+
     /// Name of the storage pool.
     pub fn pool(&self) -> &str {
         self.pool.as_deref().unwrap_or("vlm")
@@ -68,4 +81,10 @@ impl Settings {
     pub fn pool_path(&self) -> &Path {
         self.pool_path.as_deref().unwrap_or(Path::new("/var/lib/libvirt/images/vlm"))
     }
+}
+
+fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<log::LevelFilter>, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    let level = logs::level(&word);
+    level.map(Some).ok_or_else(|| D::Error::custom(format!("`{word}` is no level: off, error, warn, info, debug or trace")))
 }

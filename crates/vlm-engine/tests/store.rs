@@ -20,8 +20,12 @@ fn a_save_counts_revisions_and_refuses_an_old_one() {
     assert!(matches!(conflict, Error::Conflict { expected: 1, found: 2, .. }), "{conflict}");
     let row = store.lab("hello").unwrap().unwrap();
     assert_eq!((row.document.as_str(), row.state), ("two", LabState::Designed));
-    let audit: Vec<String> =
-        store.audit_rows(10).unwrap().into_iter().map(|row| format!("{} {} {}", row.action, row.object, row.detail)).collect();
+    let audit: Vec<String> = store
+        .audit_rows(None, 10)
+        .unwrap()
+        .into_iter()
+        .map(|row| format!("{} {} {}", row.action, row.object, row.detail))
+        .collect();
     assert_eq!(audit, ["save_lab hello revision 2", "save_lab hello revision 1"]);
 }
 

@@ -426,6 +426,11 @@ impl Connection {
                 return Err(Error::Hangs { what, limit_s: OPEN_LIMIT.as_secs() });
             }
         };
+        let uri = self.shared.target.uri();
+        match &opened {
+            Ok(_) => log::info!("connected to libvirt at {uri}"),
+            Err(error) => log::warn!("could not connect to libvirt at {uri}: {}", crate::chain(error)),
+        }
         let opened = opened.map(Arc::new);
         if let Ok(session) = &opened {
             tokio::spawn(watch_silence(Arc::downgrade(session), self.shared.changes.clone()));

@@ -4,10 +4,7 @@
 
 use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
-use zeroize::Zeroizing;
-
-/// A password, a passphrase, or another answer that nobody else may read: its memory is cleared when it is dropped.
-pub type Secret = Zeroizing<String>;
+pub use crate::secrets::Secret;
 
 /// What is asked. Texts that come from a server hold no control characters, so that none can speak to a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -304,6 +304,12 @@ pub struct Link {
     _session: russh::Channel<Msg>,
 }
 
+impl Drop for Link {
+    fn drop(&mut self) {
+        log::info!("ssh link to {} closed{}", self.remote, if self.is_open() { "" } else { ", after it broke" });
+    }
+}
+
 impl Link {
     /// Connects and logs in, through the hosts on the way. Returns the link, and what [`Remote::host_key`] is to be from now on: the
     /// key that the host has shown, which was accepted, and below it those of hosts on the way that somebody was asked about.
@@ -352,6 +358,7 @@ impl Link {
         let session = tokio::time::timeout(limits.login, handle.channel_open_session()).await;
         let session = session.map_err(|_| last.silent(limits.login))?.map_err(|error| last.protocol(error))?;
         pins.insert(0, pin.line());
+        log::info!("ssh link to {remote} opened");
         Ok((Link { remote: remote.clone(), handle: Arc::new(handle), _session: session, _jumps: jumps }, pins.join("\n")))
     }
 

@@ -2,10 +2,14 @@
 //!
 //! All SQL of the product is in this module. Times are milliseconds since 1970 (UTC).
 
+pub mod backups;
+mod integrity;
 mod schema;
+mod seal;
 
 use std::{
     collections::BTreeMap,
+    fs,
     ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -16,8 +20,13 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use vlm_lab::place::Placement;
 
+pub use integrity::Misfit;
+use integrity::Watch;
+use seal::{Seal, Stamp};
+
 use crate::{
     journal::{StepRecord, StepState},
+    lock::{self, Lock},
     runs::{RunEvent, RunId, RunKind, RunStatus, RunSummary},
     ssh::link::Remote,
 };
@@ -36,6 +45,32 @@ pub enum Error {
         /// The newest version this build knows.
         known: u32,
     },
+    /// The database does not hold what was written to it.
+    #[error("the database is damaged: {what}")]
+    Damaged {
+        /// What was found.
+        what: String,
+    },
+    /// A change that the audit would not know of: a mistake in this program.
+    #[error("a change without its line in the audit was refused; nothing was changed")]
+    Unaudited,
+    /// A copy could not be made or used.
+    #[error("could not use the copy {}", path.display())]
+    Copy {
+        /// The copy.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No copy was made before a migration, which therefore was not begun.
+    #[error("the database is of an older version and could not be copied before it is brought up to date; nothing was changed")]
+    NoCopy {
+        /// Why.
+        source: Box<Error>,
+    },
+    /// The database is being restored, or is open elsewhere.
+    #[error(transparent)]
+    Lock(#[from] lock::Error),
     /// Somebody saved the lab since the caller read it.
     #[error("lab `{lab}` was saved by somebody else meanwhile (revision {found}, not {expected})")]
     Conflict {
@@ -172,6 +207,8 @@ pub struct ImageRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct AuditRow {
+    /// Its number; counts up from 1.
+    pub line: u32,
     /// When, RFC 3339 in UTC.
     pub at: String,
     /// The user's name on this computer.
@@ -187,35 +224,129 @@ pub struct AuditRow {
 /// The database. Cheap to clone; one connection behind a lock.
 #[derive(Clone)]
 pub struct Store {
-    connection: Arc<Mutex<Connection>>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    open: Mutex<Open>,
+    watch: Arc<Watch>,
+    /// Where it lies; none in memory.
+    path: Option<PathBuf>,
+    /// Held for as long as we have it open, together with others; `vlm restore` wants it alone.
+    _lock: Option<Lock>,
+}
+
+struct Open {
+    /// None only while it is being closed.
+    connection: Option<Connection>,
+    /// The files as we left them.
+    stamp: Option<Stamp>,
+    /// The day, since 1970, for which we know that there is a copy.
+    copied_on: i64,
 }
 
 impl Store {
-    /// Opens (and creates or migrates) the database at `path`.
+    /// Opens (and creates or migrates) the database at `path`, after making sure that it holds what was written to it.
     pub fn open(path: &Path) -> Result<Store, Error> {
         use std::os::unix::fs::OpenOptionsExt;
-        // SQLite gives its journals the mode of the database. If this fails, opening says why.
-        let _ = std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
-        Self::prepare(Connection::open(path)?)
+        let lock = Lock::share(backups::folder_of(path), &backups::name_of(path))?;
+        // The seal before the database: it never knows more than what is read after it.
+        let seal = Seal::read(path);
+        let stamp = Stamp::of(path);
+        let length = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
+        if length(path) == 0 {
+            // SQLite would make a new one, and throw away a journal that still holds something.
+            if seal.is_some() || length(&seal::journal(path)) > 0 {
+                let what = if path.exists() { "it is empty" } else { "it is gone" };
+                return Err(Error::Damaged { what: what.into() });
+            }
+            // SQLite gives its journals the mode of the database. If this fails, opening says why.
+            let _ = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+        }
+        let mut connection = Connection::open(path)?;
+        let untouched = stamp.is_some() && seal.as_ref().is_some_and(|seal| seal.stamp == stamp);
+        if let Err(error) = Self::examine(&connection, seal.as_ref(), untouched) {
+            // Not even closing may change what is there: it is evidence, and more may be saved from it.
+            let _ = connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            return Err(error);
+        }
+        let watch = Self::prepare(&mut connection, |connection| {
+            backups::keep(connection, path, backups::Reason::Migration)
+                .map(drop)
+                .map_err(|source| Error::NoCopy { source: Box::new(source) })
+        })?;
+        let mut open = Open { connection: Some(connection), stamp: None, copied_on: 0 };
+        let migrated = watch.take_committed();
+        if !untouched || migrated {
+            // What was just read, unless somebody wrote meanwhile: then it is read once more next time.
+            open.note(path, migrated || stamp == Stamp::of(path))?;
+            log::debug!("the database was read as a whole");
+        } else {
+            open.stamp = stamp;
+        }
+        Ok(Store { inner: Arc::new(Inner { open: Mutex::new(open), watch, path: Some(path.to_owned()), _lock: Some(lock) }) })
     }
 
     /// A database that ends with the process, for tests.
     pub fn in_memory() -> Result<Store, Error> {
-        Self::prepare(Connection::open_in_memory()?)
+        let mut connection = Connection::open_in_memory()?;
+        let watch = Self::prepare(&mut connection, |_| Ok(()))?;
+        let open = Open { connection: Some(connection), stamp: None, copied_on: 0 };
+        Ok(Store { inner: Arc::new(Inner { open: Mutex::new(open), watch, path: None, _lock: None }) })
     }
 
-    fn prepare(mut connection: Connection) -> Result<Store, Error> {
+    /// Refuses a database that is damaged, without changing it.
+    fn examine(connection: &Connection, seal: Option<&Seal>, untouched: bool) -> Result<(), Error> {
         // Another process may hold the lock for a moment; a busy database is not an error.
         connection.busy_timeout(std::time::Duration::from_secs(10))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        schema::migrate(&mut connection)?;
-        Ok(Store { connection: Arc::new(Mutex::new(connection)) })
+        if untouched {
+            return Ok(());
+        }
+        let damaged = |what| Err(Error::Damaged { what });
+        if let Some(what) = integrity::damage(connection)? {
+            return damaged(what);
+        }
+        if connection.is_readonly("main")? {
+            return damaged("it says that it can only be read".into());
+        }
+        if let Some(seal) = seal
+            && let Some(what) = integrity::cut_off(connection, seal)?
+        {
+            return damaged(what);
+        }
+        Ok(())
     }
 
+    fn prepare(connection: &mut Connection, copy: impl FnOnce(&Connection) -> Result<(), Error>) -> Result<Arc<Watch>, Error> {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // What was said to be done is on the disk: the seal may rely on it, and so may a resumed run.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        let watch = integrity::attach(connection)?;
+        schema::migrate(connection, copy)?;
+        Ok(watch)
+    }
+
+    /// All use of the connection goes through here: what was committed is noted in the seal.
     fn with<T>(&self, f: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
-        f(&mut self.connection.lock().expect("no panic while the database is locked"))
+        let mut open = self.inner.open.lock().expect("no panic while the database is locked");
+        let Some(path) = &self.inner.path else { return f(open.connection()).map_err(named) };
+        let ours = open.is_as_left(path);
+        let result = f(open.connection()).map_err(named);
+        if self.inner.watch.take_committed() {
+            open.note(path, ours)?;
+            open.copy_daily(path)?;
+        }
+        result
+    }
+
+    /// Makes a verified copy of the database: at `to`, which must not be there, or among the copies that we keep.
+    pub fn copy(&self, to: Option<&Path>) -> Result<backups::Copy, Error> {
+        self.with(|connection| match (to, &self.inner.path) {
+            (Some(to), _) => backups::make(connection, to),
+            (None, Some(path)) => backups::keep(connection, path, backups::Reason::Manual),
+            (None, None) => Err(Error::Copy { path: PathBuf::new(), source: std::io::ErrorKind::NotFound.into() }),
+        })
     }
 
     // --- labs -------------------------------------------------------------------------------------------------------
@@ -308,19 +439,28 @@ impl Store {
             hosts.sort_unstable();
             hosts.dedup();
             let text = serde_json::to_string(placement).expect("texts serialise");
-            connection.execute(
-                "UPDATE labs SET placement = ?2, hosts = CASE ?3 WHEN '' THEN hosts ELSE ?3 END WHERE id = ?1",
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let changed = tx.execute(
+                "UPDATE labs SET placement = ?2, hosts = CASE ?3 WHEN '' THEN hosts ELSE ?3 END WHERE id = ?1 AND placement <> ?2",
                 params![lab_id, text, hosts.join(",")],
             )?;
-            Ok(())
+            if changed > 0 {
+                audit(&tx, "place_lab", &name_of_lab(&tx, lab_id)?, &text)?;
+            }
+            Ok(tx.commit()?)
         })
     }
 
     /// Notes what a run left of a lab.
     pub fn set_lab_state(&self, name: &str, state: LabState) -> Result<(), Error> {
         self.with(|connection| {
-            connection.execute("UPDATE labs SET state = ?2 WHERE name = ?1", params![name, state.as_str()])?;
-            Ok(())
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let changed =
+                tx.execute("UPDATE labs SET state = ?2 WHERE name = ?1 AND state <> ?2", params![name, state.as_str()])?;
+            if changed > 0 {
+                audit(&tx, "set_state", name, state.as_str())?;
+            }
+            Ok(tx.commit()?)
         })
     }
 
@@ -385,7 +525,13 @@ impl Store {
             let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             tx.execute("DELETE FROM machines WHERE lab_id = ?1", [lab_id])?;
             tx.execute("DELETE FROM ssh_ports WHERE lab_id = ?1", [lab_id])?;
-            tx.execute("UPDATE labs SET placement = '{}', hosts = ?2 WHERE id = ?1", params![lab_id, hosts])?;
+            let changed = tx.execute(
+                "UPDATE labs SET placement = '{}', hosts = ?2 WHERE id = ?1 AND (placement <> '{}' OR hosts <> ?2)",
+                params![lab_id, hosts],
+            )?;
+            if changed > 0 {
+                audit(&tx, "place_lab", &name_of_lab(&tx, lab_id)?, "nowhere")?;
+            }
             Ok(tx.commit()?)
         })
     }
@@ -447,6 +593,7 @@ impl Store {
             let id = RunId(tx.last_insert_rowid() as u32);
             audit(&tx, kind.as_str(), lab, &format!("run {id}"))?;
             tx.commit()?;
+            log::info!("run {id} began: {} {lab}, revision {revision}", kind.as_str());
             Ok(id)
         })
     }
@@ -460,7 +607,9 @@ impl Store {
                 params![run.0, status.as_str(), sentence, now_ms()],
             )?;
             audit(&tx, status.as_str(), &format!("run {run}"), sentence)?;
-            Ok(tx.commit()?)
+            tx.commit()?;
+            log::info!("run {run} ended, {}: {sentence}", status.as_str());
+            Ok(())
         })
     }
 
@@ -535,13 +684,10 @@ impl Store {
     /// Notes that a step begins or has ended. Durable when it returns: this is what a resumed run trusts.
     pub fn journal(&self, run: RunId, step: &str, state: StepState) -> Result<(), Error> {
         self.with(|connection| {
-            connection.pragma_update(None, "synchronous", "FULL")?;
-            let done = connection.execute(
+            connection.execute(
                 "INSERT INTO journal (run_id, step, state, at) VALUES (?1, ?2, ?3, ?4)",
                 params![run.0, step, state.as_str(), now_ms()],
-            );
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
-            done?;
+            )?;
             Ok(())
         })
     }
@@ -684,25 +830,107 @@ impl Store {
 
     /// Adds a line to the audit.
     pub fn audit(&self, action: &str, object: &str, detail: &str) -> Result<(), Error> {
-        self.with(|connection| Ok(audit(connection, action, object, detail)?))
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            audit(&tx, action, object, detail)?;
+            Ok(tx.commit()?)
+        })
     }
 
-    /// The newest lines of the audit, newest first.
-    pub fn audit_rows(&self, limit: u32) -> Result<Vec<AuditRow>, Error> {
+    /// The newest lines of the audit, newest first; with `lab`, those about the lab and its runs.
+    pub fn audit_rows(&self, lab: Option<&str>, limit: u32) -> Result<Vec<AuditRow>, Error> {
         self.with(|connection| {
-            let mut statement =
-                connection.prepare("SELECT at, who, action, object, detail FROM audit ORDER BY id DESC LIMIT ?1")?;
-            let rows = statement.query_map([limit], |row| {
+            let mut statement = connection.prepare(
+                "SELECT id, at, who, action, object, detail FROM audit \
+                 WHERE ?1 IS NULL OR object = ?1 OR object IN (SELECT 'run ' || id FROM runs WHERE lab = ?1) \
+                 ORDER BY id DESC LIMIT ?2",
+            )?;
+            let rows = statement.query_map(params![lab, limit], |row| {
                 Ok(AuditRow {
-                    at: rfc3339(row.get(0)?),
-                    who: row.get(1)?,
-                    action: row.get(2)?,
-                    object: row.get(3)?,
-                    detail: row.get(4)?,
+                    line: row.get(0)?,
+                    at: rfc3339(row.get(1)?),
+                    who: row.get(2)?,
+                    action: row.get(3)?,
+                    object: row.get(4)?,
+                    detail: row.get(5)?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
+    }
+}
+
+impl Open {
+    fn connection(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("it is closed last of all")
+    }
+
+    /// Whether nobody but us has touched the files.
+    fn is_as_left(&self, path: &Path) -> bool {
+        let now = Stamp::of(path);
+        self.stamp == now || now.is_some() && Seal::read(path).is_some_and(|seal| seal.stamp == now)
+    }
+
+    /// Notes outside the database what was committed. `sure`: the files were as we left them before.
+    fn note(&mut self, path: &Path, sure: bool) -> Result<(), Error> {
+        let connection = self.connection.as_ref().expect("it is closed last of all");
+        let (line, head) = integrity::head(connection)?;
+        let changes = integrity::changes(connection)?.unwrap_or(0);
+        self.stamp = Stamp::of(path).filter(|_| sure);
+        let seal = Seal { changes, line, head, stamp: self.stamp };
+        if let Err(error) = seal.write(path) {
+            log::warn!("could not write {}: {error}", seal::path_of(path).display());
+        }
+        Ok(())
+    }
+
+    /// Makes a copy when there is none of today. One that cannot be made stops nobody, unless it is for the database's sake.
+    fn copy_daily(&mut self, path: &Path) -> Result<(), Error> {
+        let connection = self.connection.as_ref().expect("it is closed last of all");
+        let today = now_ms() / DAY_MS;
+        if self.copied_on != today {
+            self.copied_on = today;
+            match backups::keep_daily(connection, path) {
+                Err(error @ Error::Damaged { .. }) => return Err(error),
+                Err(error) => log::warn!("today's copy of the database failed: {}", crate::chain(&error)),
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let Ok(open) = self.open.get_mut() else { return };
+        let Some(path) = &self.path else { return };
+        let ours = open.is_as_left(path);
+        // The last one to close moves the journal into the database.
+        drop(open.connection.take());
+        let now = Stamp::of(path);
+        if ours
+            && let Some(seal) = Seal::read(path)
+            && seal.stamp != now
+        {
+            let _ = Seal { stamp: now, ..seal }.write(path); // if it fails, everything is read next time
+        }
+    }
+}
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Gives errors of SQLite that mean something of ours their name.
+fn named(error: Error) -> Error {
+    match error {
+        Error::Sqlite(error) => match error.sqlite_error() {
+            Some(code) if code.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_COMMITHOOK => Error::Unaudited,
+            Some(code) if matches!(code.code, rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Error::Damaged { what: error.to_string() }
+            }
+            _ => Error::Sqlite(error),
+        },
+        error => error,
     }
 }
 
@@ -735,6 +963,10 @@ fn lab_row(row: &Row<'_>) -> rusqlite::Result<LabRow> {
     })
 }
 
+fn name_of_lab(connection: &Connection, id: i64) -> rusqlite::Result<String> {
+    connection.query_row("SELECT name FROM labs WHERE id = ?1", [id], |row| row.get(0))
+}
+
 fn run_summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
     Ok(RunSummary {
         id: RunId(row.get(0)?),
@@ -748,11 +980,15 @@ fn run_summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
     })
 }
 
-fn audit(connection: &Connection, action: &str, object: &str, detail: &str) -> rusqlite::Result<()> {
+/// Adds a line to the audit, inside the transaction of the change.
+fn audit(connection: &Connection, action: &str, object: &str, detail: &str) -> Result<(), Error> {
     let who = std::env::var("USER").unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let (last, before) = integrity::head(connection)?;
+    let (id, at) = (last + 1, now_ms());
+    let hash = integrity::line_hash(&before, id, at, [&who, action, object, detail]);
     connection.execute(
-        "INSERT INTO audit (at, who, action, object, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![now_ms(), who, action, object, detail],
+        "INSERT INTO audit (id, at, who, action, object, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![id, at, who, action, object, detail, hash],
     )?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 
-use super::Error;
+use super::{Error, audit, integrity};
 
 const STEPS: &[&str] = &[
     // 1: labs, runs, images, hosts
@@ -59,24 +59,44 @@ const STEPS: &[&str] = &[
         port INTEGER PRIMARY KEY, lab_id INTEGER NOT NULL REFERENCES labs ON DELETE CASCADE, machine TEXT NOT NULL,
         UNIQUE (lab_id, machine)
      ) STRICT;",
+    // 5: the audit as a chain of hashes, filled in below. The sums of integrity.rs are made anew after every migration
+    "ALTER TABLE audit ADD COLUMN hash TEXT NOT NULL DEFAULT '';",
 ];
 
-/// Brings the database to the newest version, step by step, each in its own transaction.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), Error> {
+/// The newest version that this build knows.
+pub(super) const KNOWN: u32 = STEPS.len() as u32;
+/// The version since which a database has sums, and its audit hashes.
+pub(super) const SUMS_SINCE: u32 = 5;
+
+/// Brings the database to the newest version, all steps in one transaction; `copy` is asked for a copy before.
+pub(super) fn migrate(connection: &mut Connection, copy: impl FnOnce(&Connection) -> Result<(), Error>) -> Result<(), Error> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = STEPS.len() as u32;
-    if found > known {
-        return Err(Error::TooNew { found, known });
+    if found > KNOWN {
+        return Err(Error::TooNew { found, known: KNOWN });
     }
-    if found == known {
+    if found == KNOWN {
         return Ok(());
+    }
+    if found > 0 {
+        copy(connection)?;
     }
     // IMMEDIATE: two processes that start at once migrate one after the other, and the second finds nothing to do.
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found == KNOWN {
+        return Ok(());
+    }
+    integrity::drop_triggers(&tx)?;
     for step in &STEPS[found as usize..] {
         tx.execute_batch(step)?;
     }
-    tx.pragma_update(None, "user_version", known)?;
+    if found < SUMS_SINCE {
+        integrity::chain_old_lines(&tx)?;
+    }
+    tx.pragma_update(None, "user_version", KNOWN)?;
+    integrity::add_up(&tx, KNOWN)?;
+    if found > 0 {
+        audit(&tx, "migrate", "database", &format!("version {found} to {KNOWN}"))?;
+    }
     Ok(tx.commit()?)
 }
