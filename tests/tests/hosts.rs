@@ -138,8 +138,12 @@ fn the_ssh_configuration_leads_to_a_host() {
     // Without a terminal nothing is asked, and each thing that is missing is named.
     user(&host, &["host", "add", "inner", "inner"]).ends(2).says(&[
         "root@inner:2022 is reached through root@gate, and that failed: the host key of root@gate is not known: SHA256:",
-        "say vlm host add at a terminal, where you are asked, or `ssh` there once",
+        "add the host at a terminal, where you are asked, or `ssh` there once",
     ]);
+    let (adding, mut keyboard) = Running::at_terminal(users(&host, &["host", "add", "inner", "inner"]));
+    adding.until_it_asks("root@gate shows the host key SHA256:", LIMIT);
+    keyboard.types("n\n");
+    adding.end(LIMIT).ends(130);
     // At one, the key of the host on the way is asked about, then the passphrase of the key for it.
     let (adding, mut keyboard) = Running::at_terminal(users(&host, &["host", "add", "inner", "inner"]));
     adding.until_it_asks("root@gate shows the host key SHA256:", LIMIT);
@@ -185,6 +189,16 @@ fn the_ssh_configuration_leads_to_a_host() {
     with_agent(&["host", "check", "inner"]).ends(2).says(&["with a certificate that does not count: it has expired at 202"]);
     sign(&["-n", "outer.lab"]);
     with_agent(&["host", "check", "inner"]).ends(2).says(&["it is for outer.lab, not for inner.lab"]);
+    sign(&["-n", "inner.lab"]);
+
+    // An sshd that does not let us through.
+    let open = fs::read_to_string(&sshd).expect("it was written");
+    host.write("sshd_config", format!("{open}AllowStreamLocalForwarding no\n"));
+    sign(&["-n", "inner.lab"]);
+    with_agent(&["host", "check", "inner"])
+        .ends(1)
+        .says(&["the SSH server of root@inner:2022 forbids forwarding; it needs `AllowStreamLocalForwarding yes`"]);
+    host.write("sshd_config", open);
     sign(&["-n", "inner.lab"]);
 
     // What is wrong in the configuration is named with its place.

@@ -15,7 +15,7 @@ use rustix::{
 };
 use vlm_engine::ssh::ask::{Answer, Person, Question, Secret};
 
-/// Whether somebody has pressed Ctrl+C at a question.
+/// Whether somebody has pressed Ctrl+C at a question, or has said no.
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
 /// What Ctrl+C sends.
@@ -23,7 +23,7 @@ const CTRL_C: u8 = 3;
 /// The longest line that a terminal hands over at once.
 const LONGEST: usize = 4096;
 
-/// Whether somebody has pressed Ctrl+C at a question, and wants nothing more.
+/// Whether somebody has pressed Ctrl+C at a question, or has said no, and wants nothing more.
 pub fn cancelled() -> bool {
     CANCELLED.load(Ordering::Relaxed)
 }
@@ -79,7 +79,9 @@ fn ask(question: &Question, stopped: &AtomicBool) -> Option<Vec<Secret>> {
             }
             let text = format!("{host} shows the host key {fingerprint} ({key_type}). Is it the right one? [y/N] ");
             let answer = line(&text, true, stopped)?;
-            matches!(answer.trim(), "y" | "Y" | "yes").then(Vec::new)
+            let yes = matches!(answer.expose().trim(), "y" | "Y" | "yes");
+            CANCELLED.fetch_or(!yes, Ordering::Relaxed);
+            yes.then(Vec::new)
         }
         Question::Passphrase { path, again } => {
             Some(vec![line(&format!("{}passphrase of {}: ", wrong(again), path.display()), false, stopped)?])
@@ -113,7 +115,8 @@ fn line(text: &str, echo: bool, stopped: &AtomicBool) -> Option<Secret> {
 fn read_line(stopped: &AtomicBool) -> Option<Secret> {
     let stdin = stdin();
     let wait = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
-    while poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&wait)).is_ok_and(|ready| ready == 0) {
+    // A signal that somebody handles ends a wait, and is none of our business.
+    while matches!(poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&wait)), Ok(0) | Err(rustix::io::Errno::INTR)) {
         if stopped.load(Ordering::Relaxed) {
             return None;
         }

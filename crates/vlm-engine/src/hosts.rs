@@ -295,10 +295,10 @@ impl Hosts<'_> {
         }
         let remote = target.remote()?;
         let (link, host_key) = Link::open(&remote, trust, self.engine.asker()).await?;
+        let remote = Remote { host_key: Some(host_key), ..remote };
         let kept = Kept::of(remote.clone(), link, self.engine.asker().clone());
         let host = Host::new(name, Way::Through(kept), self.engine);
         let status = host.status(self.engine).await?;
-        let remote = Remote { host_key: Some(host_key), ..remote };
         if !self.engine.store().add_host(name, &remote)? {
             return Err(Error::Taken(name.to_owned()));
         }

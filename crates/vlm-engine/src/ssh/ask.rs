@@ -4,10 +4,7 @@
 
 use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
-use zeroize::Zeroizing;
-
-/// A password, a passphrase, or another answer that nobody else may read: its memory is cleared when it is dropped.
-pub type Secret = Zeroizing<String>;
+pub use crate::secrets::Secret;
 
 /// What is asked. Texts that come from a server hold no control characters, so that none can speak to a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +147,19 @@ mod tests {
             prompts: vec![prompt.clone(), prompt],
         };
         assert_eq!(Asker::new(Curt).ask(&two, second).await, None);
+    }
+
+    #[tokio::test]
+    async fn no_answer_in_time_means_no() {
+        struct Away;
+        impl Person for Away {
+            fn answer<'a>(&'a self, _: &'a Question) -> Answer<'a> {
+                Box::pin(std::future::pending())
+            }
+            fn tell(&self, _: &str) {}
+        }
+        let password = Question::Password { host: "lab1".into(), again: false };
+        assert_eq!(Asker::new(Away).ask(&password, Duration::from_millis(1)).await, None);
     }
 
     #[test]

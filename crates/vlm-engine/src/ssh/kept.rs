@@ -159,6 +159,8 @@ impl Kept {
                 tokio::spawn(async move {
                     // A host that is gone: libvirt's client sees its connection closed.
                     let Ok(link) = kept.link().await else { return };
+                    // The folder goes with the last one who keeps us, which is no stream.
+                    drop(kept);
                     if let Ok(mut channel) = link.unix(there).await {
                         let _ = tokio::io::copy_bidirectional(&mut ours, &mut channel).await;
                     }

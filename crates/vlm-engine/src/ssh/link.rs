@@ -90,6 +90,10 @@ impl Remote {
     }
 }
 
+/// How a look at a host's sockets ends; no shell ends so by itself.
+const MAY: u32 = 40;
+const MAY_NOT: u32 = 41;
+
 /// Why there is no link.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -205,6 +209,12 @@ pub enum Error {
         /// Who was asked.
         remote: String,
     },
+    /// libvirt is there, and not for this account.
+    #[error("{remote} may not use libvirt's socket there")]
+    NotOfLibvirt {
+        /// Who was asked.
+        remote: String,
+    },
     /// Its SSH server does not let us through.
     #[error("the SSH server of {remote} forbids forwarding; it needs `{what} yes` in its sshd_config")]
     Forbidden {
@@ -239,28 +249,28 @@ impl Error {
 
     /// What a person can do about it; empty where the error says all.
     pub fn remedy(&self) -> String {
-        match self {
+        let text = match self {
             Error::Through { source, .. } if matches!(**source, Error::UnknownHostKey { .. }) => {
-                "say vlm host add at a terminal, where you are asked, or `ssh` there once, so that your known_hosts has its key"
-                    .into()
+                "add the host at a terminal, where you are asked, or `ssh` there once, so that your known_hosts has its key"
             }
-            Error::Through { source, .. } => source.remedy(),
+            Error::Through { source, .. } => return source.remedy(),
             Error::UnknownHostKey { fingerprint, .. } => {
-                format!("compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}")
+                return format!(
+                    "compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}"
+                );
             }
-            Error::WrongHostKey { .. } => "if the host was installed anew, remove its old key, or the host here, first".into(),
+            Error::WrongHostKey { .. } => "if the host was installed anew, remove its old key, or the host here, first",
             Error::NotLetIn { takes, .. }
                 if takes.iter().any(|method| method == "password" || method == "keyboard-interactive") =>
             {
-                "at a terminal you are asked for a password; otherwise your key has to be in its ~/.ssh/authorized_keys".into()
+                "at a terminal you are asked for a password; otherwise your public key has to be in its ~/.ssh/authorized_keys"
             }
-            Error::NotLetIn { .. } => "your public key has to be in the ~/.ssh/authorized_keys of that user over there".into(),
+            Error::NotLetIn { .. } => "your public key has to be in the ~/.ssh/authorized_keys of that user over there",
             Error::Ended { .. } => {
-                "--identity FILE offers one key alone, and so does IdentitiesOnly with IdentityFile in ~/.ssh/config".into()
+                "--identity FILE offers one key alone, and so does IdentitiesOnly with IdentityFile in ~/.ssh/config"
             }
-            Error::NoLibvirt { .. } => {
-                "install libvirt there and start it, and let this user use its socket (group libvirt)".into()
-            }
+            Error::NoLibvirt { .. } => "install libvirt there and start it",
+            Error::NotOfLibvirt { .. } => "put that account into the group libvirt over there (`usermod -aG libvirt NAME`)",
             Error::Config(_)
             | Error::JumpName { .. }
             | Error::Circle { .. }
@@ -269,8 +279,9 @@ impl Error {
             | Error::Protocol { .. }
             | Error::Identity { .. }
             | Error::Forbidden { .. }
-            | Error::Socket { .. } => String::new(),
-        }
+            | Error::Socket { .. } => "",
+        };
+        text.to_owned()
     }
 }
 
@@ -288,7 +299,7 @@ pub struct Link {
     remote: Remote,
     handle: Arc<Handle<Checker>>,
     /// The hosts on the way, through which the link runs.
-    _jumps: Vec<(String, Handle<Checker>)>,
+    _jumps: Vec<Jump>,
     /// Keeps Nagle off at the other end.
     _session: russh::Channel<Msg>,
 }
@@ -318,10 +329,10 @@ impl Link {
         asker: &Asker,
         limits: &Limits,
     ) -> Result<(Link, String), Error> {
-        let mut jumps: Vec<(String, Handle<Checker>)> = Vec::new();
+        let mut jumps: Vec<Jump> = Vec::new();
         let mut pins = Vec::new();
         let mut hops = route.hops;
-        let mut last = hops.pop().expect("a way leads somewhere");
+        let mut last = hops.pop().expect("a route leads somewhere");
         for hop in hops {
             let entered = enter(&hop, jumps.last(), asker, limits).await;
             let (handle, pin, asked) = entered.map_err(|source| Error::Through {
@@ -329,7 +340,8 @@ impl Link {
                 hop: hop.label.clone(),
                 source: source.into(),
             })?;
-            jumps.push((hop.label.clone(), handle));
+            let session = tokio::time::timeout(limits.login, handle.channel_open_session()).await;
+            jumps.push(Jump { label: hop.label.clone(), handle, _session: session.ok().and_then(Result::ok) });
             if asked {
                 let line = pin.line();
                 let line = match line.strip_prefix("@cert-authority ") {
@@ -382,7 +394,16 @@ impl Link {
                 }
             }
         }
-        Err(Error::NoLibvirt { remote: remote() })
+        // OpenSSH answers the same for a socket that it may not forward. A shell over there, if there is one, tells them apart.
+        let [one, other] = LIBVIRT_SOCKETS;
+        let look = format!(
+            "grep -Eq ' 00010000 .* ({one}|{other})$' /proc/net/unix || exit 1; test -w {one} || test -w {other} || exit {MAY_NOT}; exit {MAY}"
+        );
+        match self.exec(&look, b"").await.ok().and_then(|output| output.status) {
+            Some(MAY) => Err(Error::Forbidden { remote: remote(), what: "AllowStreamLocalForwarding" }),
+            Some(MAY_NOT) => Err(Error::NotOfLibvirt { remote: remote() }),
+            _ => Err(Error::NoLibvirt { remote: remote() }),
+        }
     }
 
     /// Runs a command of ours there, fed with `input`. Nothing that a user wrote belongs into `command`: a shell reads it.
@@ -459,10 +480,18 @@ fn keep(kept: &mut Vec<u8>, data: &[u8]) {
     kept.extend_from_slice(&data[..data.len().min(room)]);
 }
 
+/// A host on the way.
+struct Jump {
+    label: String,
+    handle: Handle<Checker>,
+    /// As for the link itself; a host that only leads further may refuse it, and is slower then.
+    _session: Option<russh::Channel<Msg>>,
+}
+
 /// Connects to a host and logs in: directly, or through the one before it. Also tells whether a person has accepted its key.
 async fn enter(
     hop: &Hop,
-    through: Option<&(String, Handle<Checker>)>,
+    through: Option<&Jump>,
     asker: &Asker,
     limits: &Limits,
 ) -> Result<(Handle<Checker>, Pin, bool), Error> {
@@ -513,12 +542,9 @@ async fn reach(hop: &Hop, limits: &Limits) -> Result<TcpStream, Error> {
 }
 
 /// A connection that the host before makes for us.
-async fn reach_through(
-    hop: &Hop,
-    (before, handle): &(String, Handle<Checker>),
-    limits: &Limits,
-) -> Result<ChannelStream<Msg>, Error> {
-    let open = handle.channel_open_direct_tcpip(&hop.host, hop.port.into(), "127.0.0.1", 0);
+async fn reach_through(hop: &Hop, before: &Jump, limits: &Limits) -> Result<Channel, Error> {
+    let open = before.handle.channel_open_direct_tcpip(&hop.host, hop.port.into(), "127.0.0.1", 0);
+    let before = &before.label;
     match tokio::time::timeout(limits.connect, open).await {
         Ok(Ok(channel)) => Ok(channel.into_stream()),
         Ok(Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited))) => {

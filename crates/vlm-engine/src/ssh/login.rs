@@ -322,7 +322,7 @@ impl Login<'_> {
         let question = Question::Password { host: self.hop.label.clone(), again };
         let Some(mut answer) = self.asker.ask(&question, self.limits.answer).await else { return Ok(Answered::Nobody) };
         let password = answer.pop().expect("a password is one answer");
-        let sent = self.handle.authenticate_password(&self.hop.user, password.as_str());
+        let sent = self.handle.authenticate_password(&self.hop.user, password.expose());
         Ok(Answered::Said(within(self.hop, self.limits.login, sent).await?))
     }
 
@@ -356,7 +356,7 @@ impl Login<'_> {
                     None => return Ok(Answered::Nobody),
                 }
             }
-            let answers = answers.iter().map(|answer| answer.to_string()).collect();
+            let answers = answers.iter().map(|answer| answer.expose().to_owned()).collect();
             reply = within(hop, login, self.handle.authenticate_keyboard_interactive_respond(answers)).await?;
         }
         Err(Error::Protocol { remote: hop.label.clone(), reason: format!("it asked more than {MOST_ROUNDS} times in a row") })
@@ -485,7 +485,7 @@ fn read_private(path: &Path) -> Result<Zeroizing<String>, Unusable> {
 }
 
 fn decode(text: &str, passphrase: Option<&Secret>) -> Result<PrivateKey, Unusable> {
-    russh::keys::decode_secret_key(text, passphrase.map(|it| it.as_str())).map_err(|error| match error {
+    russh::keys::decode_secret_key(text, passphrase.map(Secret::expose)).map_err(|error| match error {
         russh::keys::Error::KeyIsEncrypted => Unusable::Encrypted,
         error => Unusable::Format(error.to_string()),
     })

@@ -159,11 +159,11 @@ impl Route {
             port: Some(remote.port),
             identity: remote.identity.clone(),
         };
-        let mut guide = Guide { config, here, accepted, way: Route { hops: Vec::new(), notes: Vec::new() } };
+        let mut guide = Guide { config, here, accepted, route: Route { hops: Vec::new(), notes: Vec::new() } };
         guide.add(&target, None, 0)?;
-        let mut way = guide.way;
-        way.hops.last_mut().expect("a way leads somewhere").expected.pin = pin;
-        Ok(way)
+        let mut route = guide.route;
+        route.hops.last_mut().expect("a route leads somewhere").expected.pin = pin;
+        Ok(route)
     }
 }
 
@@ -173,7 +173,7 @@ struct Guide<'a> {
     here: &'a Here<'a>,
     /// Keys of hosts on the way that were accepted when the host was added.
     accepted: KnownFile,
-    way: Route,
+    route: Route,
 }
 
 impl Guide<'_> {
@@ -207,14 +207,14 @@ impl Guide<'_> {
             }
         }
         for note in &resolved.notes {
-            if !self.way.notes.contains(note) {
-                self.way.notes.push(note.clone());
+            if !self.route.notes.contains(note) {
+                self.route.notes.push(note.clone());
             }
         }
         // What was accepted of hosts on the way says nothing of the host that it leads to.
         let accepted = (depth > 0).then(|| self.accepted.clone());
         let hop = hop(target, label, resolved, accepted, self.here.home);
-        self.way.hops.push(hop);
+        self.route.hops.push(hop);
         Ok(())
     }
 }

@@ -316,8 +316,8 @@ impl Home {
         let here = Here { home: self.dir.path(), user: "ada", uid: 1000, variable: &variable };
         let mut config = Config::default();
         config.add(Path::new("config"), &self.config, &|_| Ok(Vec::new()))?;
-        let way = Route::to(remote, &config, &here)?;
-        Link::along(remote, way, trust, &Asker::new(self.script.clone()), &self.limits).await
+        let route = Route::to(remote, &config, &here)?;
+        Link::along(remote, route, trust, &Asker::new(self.script.clone()), &self.limits).await
     }
 
     /// Enters a server at its address.
