@@ -47,7 +47,10 @@ fn is_whole(host: &Host, expected: &[String], what: &str) {
     assert_eq!(status["machines"][0]["state"], "running", "{what}");
     assert_eq!(status["machines"][0]["configured"], true, "{what}");
     assert_eq!(host.of_lab("f"), expected, "{what}: what is on the host");
-    host.terraform_finds_nothing("f");
+    // Where the lab's folder is not of the host alone.
+    if host.terraform_dir("f").is_dir() {
+        host.terraform_finds_nothing("f");
+    }
     assert_eq!(host.ssh("f/a", "cat mark"), "done\n", "{what}: configured once");
     host.vlm(["resume", "f"]).ends(0).says(&["nothing to resume"]);
     host.vlm(["plan", "f"]).ends(0).says(&["nothing to do"]);

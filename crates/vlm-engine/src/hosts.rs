@@ -13,7 +13,7 @@ use crate::{
     secrets::{Kind, Secret, Secrets},
     ssh::{
         Target as SshTarget, Way,
-        ask::{self, Answer, Asker, Person, Question},
+        ask::{Answer, Asker, Person, Question},
         kept::{Kept, NoLink},
         link::{self, Link, Remote, Trust},
     },
@@ -233,7 +233,7 @@ pub(crate) struct Remembering {
 }
 
 impl Remembering {
-    async fn find(&self, question: &Question) -> Option<Vec<ask::Secret>> {
+    async fn find(&self, question: &Question) -> Option<Vec<Secret>> {
         let (kind, name, again) = match question {
             Question::Passphrase { path, again } => (Kind::KeyPassphrase, path.display().to_string(), *again),
             Question::Password { host, again } => (Kind::HostPassword, host.clone(), *again),
@@ -243,12 +243,12 @@ impl Remembering {
         if again {
             let _ = self.secrets.delete(kind, &name).await; // it may never have been there
         } else if let Ok(Some(known)) = self.secrets.get(kind, &name).await {
-            return Some(vec![ask::Secret::new(known.expose().to_owned())]);
+            return Some(vec![known]);
         }
         let answers = self.asker.ask(question, NO_LIMIT).await?;
         if let Some(answer) = answers.first() {
             // A keyring that is locked keeps nothing: then it is asked for again.
-            let _ = self.secrets.set(kind, &name, Secret::new(answer.to_string())).await;
+            let _ = self.secrets.set(kind, &name, answer.clone()).await;
         }
         Some(answers)
     }

@@ -388,10 +388,10 @@ impl Place {
         whatever: bool,
     ) -> Result<Place, Error> {
         let dir = dir.join(name);
+        let mended = Terraform::mend_state(&dir.join("terraform"))?;
         let terraform = engine.terraform(&dir.join("terraform"))?;
         let failed = |error| Error::of_host(name, error);
         let host = engine.hosts().get(name).map_err(failed)?;
-        let mended = terraform.mend_state()?;
         let connection = host.connection().await.map_err(failed)?;
         let facts = host.facts().await.map_err(failed)?;
         let machines: Vec<&Machine> = machines.iter().filter(|machine| machine.host == name).collect();

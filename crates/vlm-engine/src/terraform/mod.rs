@@ -238,7 +238,7 @@ impl Terraform {
         let path = self.dir.join(COPY_FILE);
         let Ok(bytes) = fs::read(self.dir.join(STATE_FILE)) else { return Ok(()) };
         let Some(found) = Stamp::of(&bytes) else { return Ok(()) };
-        if self.kept_state().is_some_and(|(kept, _)| found.lineage == kept.lineage && found.serial < kept.serial) {
+        if Self::kept_state(&self.dir).is_some_and(|(kept, _)| found.lineage == kept.lineage && found.serial < kept.serial) {
             return Ok(());
         }
         let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -247,19 +247,19 @@ impl Terraform {
     }
 
     /// The copy of the state, if there is a whole one.
-    fn kept_state(&self) -> Option<(Stamp, Vec<u8>)> {
-        let copy = fs::read(self.dir.join(COPY_FILE)).ok()?;
+    fn kept_state(dir: &Path) -> Option<(Stamp, Vec<u8>)> {
+        let copy = fs::read(dir.join(COPY_FILE)).ok()?;
         let (digest, bytes) = copy.split_at_checked(65)?;
         let found: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         (digest.strip_suffix(b"\n")? == found.as_bytes()).then_some(())?;
         Some((Stamp::of(bytes)?, bytes.to_vec()))
     }
 
-    /// Puts the copy of the state in its place when the state is gone, damaged, older than the copy, of another lab, or was edited.
+    /// Puts the copy of the state in `dir` in its place when the state is gone, damaged, older than the copy, of another lab, or was edited.
     /// What was there is put aside. Says what was wrong; none where all is well, or where there is no copy to go by.
-    pub fn mend_state(&self) -> Result<Option<String>, Error> {
-        let path = self.dir.join(STATE_FILE);
-        let Some((kept, copy)) = self.kept_state() else { return Ok(None) };
+    pub fn mend_state(dir: &Path) -> Result<Option<String>, Error> {
+        let path = dir.join(STATE_FILE);
+        let Some((kept, copy)) = Self::kept_state(dir) else { return Ok(None) };
         let bytes = fs::read(&path);
         let wrong = match bytes.as_ref().map(|bytes| (bytes, Stamp::of(bytes))) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => "was gone",
@@ -276,7 +276,7 @@ impl Terraform {
         let mut aside = String::new();
         if bytes.is_ok_and(|bytes| !bytes.is_empty()) {
             let name = format!("{STATE_FILE}.{}", crate::store::now_ms());
-            fs::rename(&path, self.dir.join(&name)).map_err(write)?;
+            fs::rename(&path, dir.join(&name)).map_err(write)?;
             aside = format!("; what was there is kept as {name}");
         }
         write_private(&path, copy).map_err(write)?;
