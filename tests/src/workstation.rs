@@ -87,6 +87,14 @@ impl Workstation {
         Running::start(command)
     }
 
+    /// Runs `vlm`, which dies at `fault`, a STEP:POINT, as if its power was cut.
+    #[track_caller]
+    pub fn dies(&self, fault: &str, args: &[&str]) {
+        let mut command = self.command(vlm());
+        command.args(args).env("VLM_FAULT", fault);
+        Running::start(command).end(LIMIT).ends(128 + 9);
+    }
+
     /// Runs `vlm` to its end.
     #[track_caller]
     pub fn vlm<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {

@@ -105,7 +105,8 @@ const POINTS: [&str; 3] = ["begun", "worked", "after"];
 const FEW: [&str; 5] = ["claim/local:worked", "apply/local:worked", "start/a:after", "destroy/local:worked", "forget:worked"];
 
 fn cells(steps: &[&str]) -> Vec<String> {
-    let cells = steps.iter().flat_map(|step| POINTS.map(|point| format!("{step}:{point}")));
+    let middle = steps.contains(&"images/local").then(|| "images/local:middle".to_owned()).into_iter();
+    let cells = steps.iter().flat_map(|step| POINTS.map(|point| format!("{step}:{point}"))).chain(middle);
     cells.filter(|cell| all_cells() || FEW.contains(&cell.as_str())).collect()
 }
 

@@ -42,8 +42,19 @@ fn a_lab_elsewhere_lives_like_one_here() {
          machines:\n  a: {{ ports: {{ \"22922\": 22 }} }}\n  b: {{}}\n"
     );
     let file = desk.file("far.yaml", &text);
-    let up = desk.start_vlm(["up", &file, "--yes"]).end(LIMIT).ends(0);
-    up.says(&["sending image `tiny` to host `lab1`", "127.0.0.1:22922 leads to 10.77.1.", ":22 on host lab1"]);
+    // An image that was half sent goes on from there.
+    desk.dies("images/lab1:middle", &["up", &file, "--yes"]);
+    let up = desk.start_vlm(["resume", "far", "--yes"]).end(LIMIT).ends(0);
+    let image = "/var/lib/libvirt/images/vlm/*.qcow2";
+    let sums = host.inside(&format!("for f in {image}; do case $f in */far.*) ;; *) sha256sum $f ;; esac; done")).ends(0).out;
+    let (digest, path) = sums.trim().split_once("  ").expect("the pool holds one image");
+    assert_eq!(path.rsplit('/').next(), Some(format!("{digest}.qcow2").as_str()), "what came is what was sent");
+    up.says(&[
+        "sending image `tiny` to host `lab1`",
+        "MiB of it had come before",
+        "127.0.0.1:22922 leads to 10.77.1.",
+        ":22 on host lab1",
+    ]);
     assert_eq!(desk.ssh("far/b", "hostname"), "b\n");
     let key = |port: &str| {
         let scan = desk.command("ssh-keyscan").args(["-T", "20", "-p", port, "127.0.0.1"]).output().expect("it can be started");

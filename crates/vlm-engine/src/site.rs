@@ -28,7 +28,7 @@ use crate::{
     ansible::message::TaskEvent,
     deploy::Error,
     hosts::{self, Host},
-    journal::Journal,
+    journal::{Journal, fault},
     labs,
     libvirt::{Connection, HostFacts, Thing},
     lock::Lock,
@@ -597,11 +597,8 @@ impl Place {
         let used: BTreeSet<&str> = here.map(|machine| machine.image.as_str()).collect();
         for image in self.engine.store().images()?.into_iter().filter(|image| used.contains(image.name.as_str())) {
             let volume = format!("{}.qcow2", image.digest);
-            match self.connection.volume_length(settings.pool(), &volume).await? {
-                Some(length) if length == image.file_bytes as u64 => continue,
-                // What an upload that was cut off has left.
-                Some(_) => self.connection.delete_volume(settings.pool(), &volume).await?,
-                None => {}
+            if self.connection.volume_length(settings.pool(), &volume).await? == Some(image.file_bytes as u64) {
+                continue;
             }
             let what = match self.host.way {
                 Way::Direct => format!("image `{}` to libvirt", image.name),
@@ -610,8 +607,12 @@ impl Place {
             let total_mib = (image.file_bytes as u64).div_ceil(1 << 20) as u32;
             journal.say(EventBody::step(format!("sending {what} ({total_mib} MiB)")));
             let (told, mut last) = (journal.clone(), 0);
+            let step = self.step("images");
             let last = move |done: u64| {
                 let done_mib = (done >> 20) as u32;
+                if done_mib * 2 > total_mib {
+                    fault(&step, "middle");
+                }
                 // A step of 16 MiB is what a person sees move.
                 if done_mib >= last + 16 {
                     last = done_mib;
@@ -621,7 +622,11 @@ impl Place {
             let last = std::sync::Mutex::new(last);
             let progress = move |done| (last.lock().expect("no panic while telling"))(done);
             let path = self.engine.images().path(&image.digest);
-            self.connection.upload(settings.pool(), &volume, &path, image.virtual_bytes as u64, cancel, progress).await?;
+            let sent =
+                self.connection.upload(settings.pool(), &volume, &path, image.virtual_bytes as u64, cancel, progress).await?;
+            if sent > 0 {
+                journal.say(EventBody::step(format!("{} MiB of it had come before", sent >> 20)));
+            }
         }
         Ok(())
     }

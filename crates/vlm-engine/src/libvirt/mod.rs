@@ -6,6 +6,7 @@
 //! back are plain values: no libvirt handle leaves this module.
 
 mod events;
+mod holes;
 mod stats;
 pub mod xml;
 
@@ -13,8 +14,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     fs::File,
-    io::Read,
     net::Ipv4Addr,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{Arc, Weak},
     thread,
@@ -22,6 +23,7 @@ use std::{
 };
 
 use ipnet::Ipv4Net;
+use rustix::{fs::SeekFrom, io::Errno};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Mutex, Semaphore, mpsc, oneshot, watch},
@@ -749,9 +751,11 @@ impl Connection {
         .await
     }
 
-    /// Sends the qcow2 file `path` into a new volume `name`, and says after each piece how many bytes have gone.
+    /// Sends the qcow2 file `path` into the volume `name`, and says after each piece how many bytes of it are there. Holes of the
+    /// file are not sent. Returns how many bytes had come by an earlier upload, which was cut off.
     ///
-    /// A broken or cancelled upload is deleted. One that was cut off with us shows by its length: see [`Connection::volume_length`].
+    /// What a broken or cancelled upload has left shows by its length (see [`Connection::volume_length`]), and the next one goes
+    /// on from there, once the end of it is found to be the file's own.
     pub async fn upload(
         &self,
         pool: &str,
@@ -760,49 +764,59 @@ impl Connection {
         virtual_bytes: u64,
         cancel: &CancellationToken,
         progress: impl Fn(u64) + Send + 'static,
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         let (pool, name, path, cancel) = (pool.to_owned(), name.to_owned(), path.to_owned(), cancel.clone());
         let what = format!("send {} to pool `{pool}`", path.display());
         let failed = what.clone();
         self.blocking(what, ANSWER_LIMIT, move |connect, pulse| {
             let failed = |error: virt::error::Error| Error::Call { what: failed.clone(), reason: error.message().to_owned() };
             let read = |source| Error::Read { path: path.clone(), source };
-            let mut file = File::open(&path).map_err(read)?;
+            let file = File::open(&path).map_err(read)?;
             let length = file.metadata().map_err(read)?.len();
             let pool_handle = connect.lookup_storage_pool_by_name(&pool).map_err(failed)?;
-            let volume = create_volume(&pool_handle, &xml::qcow2_volume(&name, virtual_bytes)).map_err(failed)?;
-            let sent = (|| {
-                let stream = Stream::new(connect, 0).map_err(failed)?;
-                volume.upload(&stream, 0, length, 0).map_err(failed)?;
-                let mut buffer = vec![0; UPLOAD_CHUNK];
-                let mut total = 0;
-                loop {
-                    if cancel.is_cancelled() || pulse.is_unheard() {
-                        return Err(Error::Cancelled);
+            let mut had = 0;
+            let volume = match pool_handle.lookup_storage_vol_by_name(&name) {
+                Ok(begun) => {
+                    had = came_before(connect, &begun, &file, length, || pulse.beat()).unwrap_or(0);
+                    if had > 0 {
+                        begun
+                    } else {
+                        begun.delete(0).map_err(failed)?;
+                        create_volume(&pool_handle, &xml::qcow2_volume(&name, virtual_bytes)).map_err(failed)?
                     }
-                    let n = file.read(&mut buffer).map_err(read)?;
-                    if n == 0 {
-                        break;
-                    }
+                }
+                Err(_) => create_volume(&pool_handle, &xml::qcow2_volume(&name, virtual_bytes)).map_err(failed)?,
+            };
+            let stream = Stream::new(connect, 0).map_err(failed)?;
+            volume.upload(&stream, had, length - had, sys::VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM).map_err(failed)?;
+            let mut buffer = vec![0; UPLOAD_CHUNK];
+            let mut at = had;
+            while at < length {
+                if cancel.is_cancelled() || pulse.is_unheard() {
+                    return Err(Error::Cancelled);
+                }
+                let (data, end) = piece(&file, at, length).map_err(read)?;
+                if !data {
+                    holes::send(&stream, end - at).map_err(failed)?;
+                    pulse.beat();
+                    at = end;
+                } else {
+                    let n = buffer.len().min((end - at) as usize);
+                    file.read_exact_at(&mut buffer[..n], at).map_err(read)?;
                     let mut rest = &buffer[..n];
                     while !rest.is_empty() {
                         let n = stream.send(rest).map_err(failed)?;
                         rest = &rest[n.max(0) as usize..];
                         pulse.beat();
                     }
-                    total += n as u64;
-                    progress(total);
+                    at += n as u64;
                 }
-                stream.finish().map_err(failed)
-            })();
-            match sent {
-                // The pool learns the real size of what has come.
-                Ok(()) => refresh(&pool_handle),
-                // Somebody may be sending it anew.
-                Err(_) if pulse.is_unheard() => {}
-                Err(_) => drop(volume.delete(0)),
+                progress(at);
             }
-            sent
+            stream.finish().map_err(failed)?;
+            // The pool learns the real size of what has come.
+            refresh(&pool_handle);
+            Ok(had)
         })
         .await
     }
@@ -1008,6 +1022,43 @@ fn escape(path: &Path) -> String {
         }
     }
     text
+}
+
+/// How much of what an upload wrote must agree with the file for the next one to go on behind it, in bytes. Less is sent anew.
+const AGREES: u64 = 1 << 20;
+
+/// How many bytes of `file` are in the volume already; none where that is not sure.
+fn came_before(connect: &Connect, volume: &StorageVol, file: &File, length: u64, beat: impl Fn()) -> Option<u64> {
+    let there = volume.info_flags(sys::VIR_STORAGE_VOL_GET_PHYSICAL).ok()?.allocation;
+    // A new volume has a header of QEMU's, which is less.
+    if there < 2 * AGREES || there > length {
+        return None;
+    }
+    let stream = Stream::new(connect, 0).ok()?;
+    volume.download(&stream, there - AGREES, AGREES, 0).ok()?;
+    let mut end = Vec::new();
+    let mut buffer = vec![0; UPLOAD_CHUNK];
+    while let Ok(n @ 1..) = stream.recv(&mut buffer) {
+        end.extend_from_slice(&buffer[..n as usize]);
+        beat();
+    }
+    stream.finish().ok()?;
+    let mut wanted = vec![0; AGREES as usize];
+    file.read_exact_at(&mut wanted, there - AGREES).ok()?;
+    (end == wanted).then_some(there)
+}
+
+/// Whether data begins at `at` of a file or a hole, and where it ends.
+fn piece(file: &File, at: u64, length: u64) -> std::io::Result<(bool, u64)> {
+    let data = match rustix::fs::seek(file, SeekFrom::Data(at)) {
+        Ok(data) => data,
+        Err(Errno::NXIO) => return Ok((false, length)), // no more data
+        Err(error) => return Err(error.into()),
+    };
+    if data > at {
+        return Ok((false, data.min(length)));
+    }
+    Ok((true, rustix::fs::seek(file, SeekFrom::Hole(at))?.min(length)))
 }
 
 fn active_pool(connect: &Connect, name: &str) -> Result<Option<StoragePool>, virt::error::Error> {
