@@ -26,6 +26,10 @@ const ANNOUNCE_AT_MOST_EVERY: Duration = Duration::from_millis(100);
 /// The name of this computer as a host.
 pub const LOCAL: &str = "local";
 
+/// The name of this computer's libvirt of the user's own account, for who has no rights on the system's. It can make no networks:
+/// its machines are on bridges that are there, or on nothing.
+pub const SESSION: &str = "session";
+
 /// Why something about a host could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -51,7 +55,7 @@ pub enum Error {
     #[error("`{0}` is no name for a host: use lower-case letters, digits and hyphens, at most 63")]
     Name(String),
     /// This computer is always there.
-    #[error("`local` is this computer, and stays")]
+    #[error("`local` and `session` are this computer, and stay")]
     IsLocal,
     /// A lab is on it, or is to be.
     #[error("lab `{lab}` names host `{host}`; forget the lab or take the host out of it first")]
@@ -133,6 +137,7 @@ impl Host {
     /// Its libvirt for Terraform's provider, reachable as long as this process lives.
     pub(crate) async fn target(&self) -> Result<Target, Error> {
         Ok(match &self.way {
+            Way::Direct if self.name == SESSION => Target::LocalSession,
             Way::Direct => Target::LocalSystem,
             Way::Through(kept) => Target::Socket(kept.libvirt_socket().await?),
         })
@@ -273,12 +278,12 @@ pub struct Hosts<'a> {
 }
 
 impl Hosts<'_> {
-    /// Names of all hosts.
+    /// Names of all hosts that a lab may name.
     pub fn names(&self) -> Result<BTreeSet<String>, store::Error> {
-        Ok(self.list()?.into_iter().map(|host| host.name).collect())
+        Ok(self.list()?.into_iter().map(|host| host.name).chain([SESSION.to_owned()]).collect())
     }
 
-    /// All hosts, by name.
+    /// All hosts, by name, but for the user's own session, which is always there.
     pub fn list(&self) -> Result<Vec<HostRow>, store::Error> {
         self.engine.store().hosts()
     }
@@ -308,7 +313,7 @@ impl Hosts<'_> {
 
     /// Forgets a host that no lab names.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
-        if name == LOCAL {
+        if name == LOCAL || name == SESSION {
             return Err(Error::IsLocal);
         }
         if !self.names()?.contains(name) {
@@ -334,8 +339,11 @@ impl Hosts<'_> {
         if let Some(host) = hosts.get(name) {
             return Ok(host.clone());
         }
-        let row = self.list()?.into_iter().find(|row| row.name == name).ok_or_else(|| Error::Unknown(name.to_owned()))?;
-        let way = row.remote.map_or(Way::Direct, |remote| Way::Through(Kept::new(remote, self.engine.asker().clone())));
+        let remote = match name {
+            SESSION => None,
+            _ => self.list()?.into_iter().find(|row| row.name == name).ok_or_else(|| Error::Unknown(name.to_owned()))?.remote,
+        };
+        let way = remote.map_or(Way::Direct, |remote| Way::Through(Kept::new(remote, self.engine.asker().clone())));
         let host = Arc::new(Host::new(name, way, self.engine));
         hosts.insert(name.to_owned(), host.clone());
         Ok(host)

@@ -444,6 +444,7 @@ impl Place {
     /// The host, in sentences.
     fn whose(&self) -> String {
         match self.host.way {
+            Way::Direct if self.host.name == hosts::SESSION => "your own session".to_owned(),
             Way::Direct => "this computer".to_owned(),
             Way::Through(_) => format!("host `{}`", self.host.name),
         }
@@ -538,6 +539,14 @@ impl Place {
             machines.iter().filter(on_it).any(|machine| machine.host == self.host.name)
         };
         let whose = self.whose();
+        if self.host.name == hosts::SESSION
+            && let Some((key, _)) = lab.networks.iter().find(|(key, network)| network.mode != NetworkMode::Bridge && here(key))
+        {
+            return refused(
+                format!("network `{key}` cannot be made on host `session`: libvirt of your own account has no rights to make networks"),
+                "join the group libvirt and use host `local`; or join a bridge that is there (`mode: bridge`; QEMU's bridge helper must allow it)".into(),
+            );
+        }
         let networks = self.connection.networks().await?;
         let bridges: BTreeSet<&str> = networks
             .iter()
@@ -591,7 +600,9 @@ impl Place {
             })
             .await?;
         if self.connection.pool(settings.pool()).await?.is_none() {
-            self.connection.ensure_pool(settings.pool(), settings.pool_path()).await?;
+            let ours = self.engine.dirs().data.join("pool");
+            let path = if self.host.name == hosts::SESSION { &ours } else { settings.pool_path() };
+            self.connection.ensure_pool(settings.pool(), path).await?;
         }
         let here = machines.iter().filter(|machine| machine.host == self.host.name);
         let used: BTreeSet<&str> = here.map(|machine| machine.image.as_str()).collect();
