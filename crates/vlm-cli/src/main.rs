@@ -181,7 +181,11 @@ pub enum End {
 
 impl From<vlm_engine::deploy::Error> for End {
     fn from(error: vlm_engine::deploy::Error) -> End {
-        let (message, hint) = vlm_engine::deploy::explain(&error, "");
+        let vlm_engine::deploy::Explained { message, mut hint, evidence } = vlm_engine::deploy::explain(&error, "");
+        // What a tool said goes where a person looks for what to do.
+        for line in evidence.iter().flat_map(|evidence| evidence.lines()) {
+            hint.push_str(&format!("\n       | {line}"));
+        }
         match error {
             error if error.is_cancel() => End::Cancelled,
             vlm_engine::deploy::Error::Refused { message, remedy } => End::Refused(message, remedy),

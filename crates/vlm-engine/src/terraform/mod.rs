@@ -15,14 +15,17 @@ use message::{Diagnostic, Message};
 use tokio_util::sync::CancellationToken;
 use vlm_lab::plan::Change;
 
-use crate::process::{self, Ended, Line, Program};
+use crate::{
+    process::{self, Ended, Line, Program},
+    tools::{self, PIN_FILE, Pin, short},
+};
 
 /// The saved plan's file, in the lab's directory.
 pub const PLAN_FILE: &str = "plan.tfplan";
 /// Which program and provider the directory was initialised with: beside it, with the rest that is not the author's.
 const STAMP_FILE: &str = "../terraform.stamp";
 /// The provider's version, as in main.tf.
-const PROVIDER_VERSION: &str = "0.8.3";
+pub(crate) const PROVIDER_VERSION: &str = "0.8.3";
 /// How long an interrupted apply may take for the resource that it is at: killed, it would forget what it has made.
 const APPLY_GRACE: Duration = Duration::from_secs(10 * 60);
 
@@ -38,6 +41,9 @@ pub enum Error {
         /// What they name.
         path: PathBuf,
     },
+    /// It or its provider is of a version that labs do not work with, or not the one that the lab was deployed with.
+    #[error(transparent)]
+    Tool(#[from] tools::Error),
     /// It could not be run.
     #[error(transparent)]
     Process(#[from] process::Error),
@@ -90,6 +96,12 @@ pub enum Error {
     },
 }
 
+/// What Terraform said of a failure, a line an error and more.
+pub fn said(diagnostics: &[Diagnostic], stderr: &str) -> String {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+    errors.map(|error| error.text() + "\n").collect::<String>() + stderr
+}
+
 fn summary(diagnostics: &[Diagnostic], stderr: &str) -> String {
     let errors: Vec<String> = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(Diagnostic::text).collect();
     match (errors.is_empty(), stderr.trim()) {
@@ -138,44 +150,70 @@ pub struct Terraform {
     pub mirror: Option<PathBuf>,
     /// The directory with `main.tf`.
     pub dir: PathBuf,
+    /// The program and the provider, by their bytes.
+    pub pin: Pin,
 }
 
 impl Terraform {
-    /// Installs the provider: once, and again when the program or the provider became another one.
+    /// Installs the provider: once, and again when the program or the provider became another one. A provider that is not the
+    /// one that the lab's things were made with is refused.
     pub async fn init(&self, cancel: &CancellationToken) -> Result<(), Error> {
+        let has_state = self.has_state()?;
+        if has_state
+            && let Some(Pin { provider: Some(then), .. }) = self.pinned()
+            && let Some(now) = &self.pin.provider
+            && now.digest != then.digest
+        {
+            return Err(tools::Error::OtherProvider { now: now.clone(), then }.into());
+        }
         let stamp_path = self.dir.join(STAMP_FILE);
-        let stamp = self.stamp();
+        let stamp = serde_json::to_vec(&self.pin).expect("paths that were read as text are JSON");
         let (installed, lock) = (self.dir.join(".terraform"), self.dir.join(".terraform.lock.hcl"));
-        if fs::read_to_string(&stamp_path).is_ok_and(|found| found == stamp) && installed.is_dir() && lock.is_file() {
+        if fs::read(&stamp_path).is_ok_and(|found| found == stamp) && installed.is_dir() && lock.is_file() {
             return Ok(());
         }
-        // The lock names the provider that was, by its digest.
         let _ = fs::remove_dir_all(&installed);
-        let _ = fs::remove_file(&lock);
+        // The lock names the provider that was, by its digest. It is kept while the lab has things that were made with that one:
+        // also where the provider comes from a registry, Terraform then refuses other bytes under the same version.
+        if !has_state {
+            let _ = fs::remove_file(&lock);
+        }
         self.messages("init", &["init", "-input=false", "-no-color"], cancel, |_| {}).await?;
         write_private(&stamp_path, stamp).map(drop).map_err(|source| Error::Write { path: stamp_path, source })
     }
 
-    /// What `init` depends on: the program, and the provider's file if we brought it.
-    fn stamp(&self) -> String {
-        let mut stamp = format!("{}\n", self.program.display());
-        if let Some(mirror) = &self.mirror {
-            let pattern = ["registry.terraform.io/dmacvicar/libvirt", PROVIDER_VERSION, "linux_amd64"];
-            let folder = pattern.iter().fold(mirror.clone(), |path, part| path.join(part));
-            for file in fs::read_dir(folder).into_iter().flatten().flatten() {
-                if let Ok(meta) = file.metadata() {
-                    stamp += &format!("{} {} {:?}\n", file.path().display(), meta.len(), meta.modified().ok());
-                }
-            }
+    /// A sentence about the program, if it is not the one that the lab was deployed with. That is no reason to refuse: Terraform
+    /// itself refuses a state that is too new for it.
+    pub fn changed(&self) -> Option<String> {
+        let (then, now) = (self.pinned()?.program, &self.pin.program);
+        if then.digest == now.digest {
+            return None;
         }
-        stamp
+        Some(format!(
+            "Terraform is not the one that this lab was deployed with: {} {} ({}), before {} {} ({})",
+            now.path.display(),
+            now.version,
+            short(&now.digest),
+            then.path.display(),
+            then.version,
+            short(&then.digest)
+        ))
+    }
+
+    /// What the lab's things were made with, if it was noted.
+    fn pinned(&self) -> Option<Pin> {
+        tools::read_pin(&self.dir.join("..").join(PIN_FILE))
     }
 
     /// The program that a lab in `dir` stays with: what terraform made, tofu does not read, and the other way round. None where
     /// any will do.
     pub fn program_of(dir: &Path) -> Result<Option<PathBuf>, Error> {
         let Ok(stamp) = fs::read_to_string(dir.join(STAMP_FILE)) else { return Ok(None) };
-        let path = PathBuf::from(stamp.lines().next().unwrap_or_default());
+        let path = match serde_json::from_str::<Pin>(&stamp) {
+            Ok(pin) => pin.program.path,
+            // As it was written before programs were known by their bytes.
+            Err(_) => PathBuf::from(stamp.lines().next().unwrap_or_default()),
+        };
         if !holds_anything(&state(dir)?) {
             return Ok(None);
         }
@@ -198,13 +236,17 @@ impl Terraform {
         message::planned(&text).map_err(|source| Error::Output { verb: "show", source })
     }
 
-    /// Applies the saved plan, `at_once` resources at a time: Terraform itself refuses one that no longer fits the state.
+    /// Applies the saved plan, `at_once` resources at a time: Terraform itself refuses one that no longer fits the state. Notes
+    /// first what it is done with.
     pub async fn apply(
         &self,
         at_once: usize,
         cancel: &CancellationToken,
         on_message: impl FnMut(Message),
     ) -> Result<(), Error> {
+        let path = self.dir.join("..").join(PIN_FILE);
+        let pin = serde_json::to_vec(&self.pin).expect("paths that were read as text are JSON");
+        write_private(&path, pin).map_err(|source| Error::Write { path, source })?;
         let parallelism = format!("-parallelism={at_once}");
         self.messages("apply", &["apply", "-input=false", "-json", &parallelism, PLAN_FILE], cancel, on_message).await
     }
@@ -273,20 +315,14 @@ impl Terraform {
     }
 
     fn program(&self, args: &[&str]) -> Program {
-        let mut program = Program::new(&self.program, &self.dir)
+        Program::new(&self.program, &self.dir)
+            .fetching()
             .args(args)
             .grace(APPLY_GRACE)
             .env("TF_IN_AUTOMATION", "1")
             .env("TF_INPUT", "0")
             .env("CHECKPOINT_DISABLE", "1")
-            .env("TF_CLI_CONFIG_FILE", self.dir.join("../terraform.rc"));
-        // A registry behind a proxy is reached the user's way; nothing else of the caller's environment gets through.
-        for name in ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE"] {
-            if let Some(value) = std::env::var_os(name) {
-                program = program.env(name, value);
-            }
-        }
-        program
+            .env("TF_CLI_CONFIG_FILE", self.dir.join("../terraform.rc"))
     }
 
     /// Writes the directory's files and Terraform's own configuration beside it. Files that are right already are not
@@ -348,12 +384,13 @@ pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// The first of `names` on PATH or in `extra`.
+/// The first of `names` on PATH or in `extra`. Folders of PATH that depend on where we are do not count: a program in a
+/// folder that somebody sent us is none of ours.
 pub fn find_program(names: &[&str], extra: &Path) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     names
         .iter()
-        .flat_map(|name| std::env::split_paths(&path).map(move |dir| dir.join(name)))
+        .flat_map(|name| std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(move |dir| dir.join(name)))
         .chain(names.iter().map(|name| extra.join(name)))
-        .find(|path| path.is_file())
+        .find(|path| tools::is_program(path))
 }
