@@ -7,6 +7,7 @@ mod hosts;
 mod images;
 mod labs;
 mod runs;
+mod tools;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -152,6 +153,20 @@ enum Command {
     /// Base images
     #[command(subcommand)]
     Image(images::Command),
+    /// Show the programs that labs need: versions, digests and where they are
+    #[command(
+        after_help = "Examples:\n  vlm tools\n  vlm tools hello            what the lab was last deployed with\n  vlm tools hello --accept   go on with the libvirt provider that is there now"
+    )]
+    Tools {
+        /// Show what this lab was last deployed with instead
+        lab: Option<String>,
+        /// Accept the libvirt provider that is there now for the lab
+        #[arg(long, requires = "lab", conflicts_with = "json")]
+        accept: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Keep a lab's published ports open: started by `up` and `start`, ended by `stop` and `destroy`
     #[command(hide = true)]
     Keep {
@@ -256,6 +271,7 @@ fn run(command: Command) -> Result<(), End> {
         Command::Ssh { machine, command } => labs::ssh(&engine, &machine, &command),
         Command::Host(command) => hosts::run(&engine, command),
         Command::Image(command) => images::run(&engine, command),
+        Command::Tools { lab, accept, json } => tools::run(&engine, lab.as_deref(), accept, json),
         Command::Logs { lab, serial: Some(machine), .. } => labs::serial(&engine, &lab, &machine),
         Command::Logs { lab, follow, run, json, .. } => follow::logs(&engine, &lab, follow, run, json),
         Command::Status { lab, json } => block_on(labs::status(&engine, &lab, json)),

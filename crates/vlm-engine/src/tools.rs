@@ -69,8 +69,8 @@ pub struct Tool {
     pub version: Option<String>,
     /// SHA-256 of its file, in hex.
     pub digest: Option<String>,
-    /// Who says that it is this one.
-    pub source: Source,
+    /// Who says that it is this one; nobody where there is none.
+    pub source: Option<Source>,
     /// Why labs cannot use it; none where they can.
     pub problem: Option<String>,
     /// What to do about the problem.
@@ -228,7 +228,7 @@ impl Tools<'_> {
                 path: None,
                 version: Some(PROVIDER_VERSION.into()),
                 digest: None,
-                source: Source::Registry,
+                source: Some(Source::Registry),
                 problem: None,
                 remedy: None,
             },
@@ -313,11 +313,11 @@ impl Tools<'_> {
             Err(error) => (None, Some(error)),
         };
         let ours = path.as_ref().is_some_and(|path| path.starts_with(self.engine.tools_dir()));
-        let source = match (by_settings, ours) {
+        let source = path.as_ref().map(|_| match (by_settings, ours) {
             (true, _) => Source::Settings,
             (false, true) => Source::Ours,
             (false, false) => Source::System,
-        };
+        });
         let digest = pinned.as_ref().map(|pinned| pinned.digest.clone());
         let version = pinned.map(|pinned| pinned.version).filter(|version| !version.is_empty());
         let remedy = error.as_ref().map(Error::remedy).filter(|remedy| !remedy.is_empty());
@@ -427,8 +427,13 @@ fn provider_version(path: &Path) -> String {
 /// Asks a program for its version: the first number with a dot in what it prints.
 async fn version(path: &Path, ask: &[&str]) -> Result<String, Error> {
     let mute = |words: String| Error::Mute { path: path.to_owned(), words };
+    // Where Ansible finds a configuration that says nothing, and may write.
+    let dir = tempfile::tempdir().map_err(|error| mute(error.to_string()))?;
+    let config = dir.path().join("ansible.cfg");
+    fs::write(&config, "").map_err(|error| mute(error.to_string()))?;
+    let program = Program::new(path, dir.path()).args(ask).env("CHECKPOINT_DISABLE", "1");
+    let program = program.env("ANSIBLE_CONFIG", &config).env("ANSIBLE_HOME", dir.path());
     let mut text = String::new();
-    let program = Program::new(path, "/").args(ask).env("CHECKPOINT_DISABLE", "1").env("ANSIBLE_CONFIG", "/dev/null");
     let never = CancellationToken::new();
     let run = program.run(&never, |line| {
         let (Line::Out(line) | Line::Err(line)) = line;
