@@ -40,7 +40,7 @@ const KINDS: [Kind; 6] = [
     },
     Kind { name: "tofu", ask: &["version"], at_least: Some("1.6"), remedy: "`make run` brings it" },
     Kind { name: PROVIDER, ask: &[], at_least: None, remedy: "`make run` brings it" },
-    // The oldest that our callback plugin was tried with, and that still reaches guests with Python 3.12.
+    // The oldest that our callback plugin was tried with.
     Kind { name: "ansible-playbook", ask: &["--version"], at_least: Some("2.14"), remedy: "`make run` brings ansible-core" },
     // Its options that we use are older than any release that is still kept.
     Kind { name: "ssh", ask: &["-V"], at_least: None, remedy: "install the package openssh-client" },
@@ -163,9 +163,9 @@ pub enum Error {
     )]
     OtherProvider {
         /// The provider that is there.
-        now: Pinned,
+        now: Box<Pinned>,
         /// The one that was.
-        then: Pinned,
+        then: Box<Pinned>,
     },
     /// A file.
     #[error("could not {what}")]

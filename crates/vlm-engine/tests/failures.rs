@@ -80,7 +80,7 @@ fn as_the_engine_reads(tool: Tool, text: &str) -> String {
                 TaskEvent::Failed { message, .. } => Some(message),
                 TaskEvent::Started { .. } | TaskEvent::Done { .. } | TaskEvent::Skipped { .. } => None,
             });
-            format!("{}\n{stderr}", words.last().unwrap_or_default())
+            format!("{}\n{stderr}", words.collect::<Vec<_>>().pop().unwrap_or_default())
         }
         Tool::CloudInit => {
             let (result, console) = text.split_once("console:\n").unwrap();

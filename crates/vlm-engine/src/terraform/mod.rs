@@ -96,10 +96,12 @@ pub enum Error {
     },
 }
 
-/// What Terraform said of a failure, a line an error and more.
+/// What Terraform said of a failure: its errors; where it named none, the end of its standard error. One that could not write its
+/// state prints all of that there, which is nobody's evidence.
 pub fn said(diagnostics: &[Diagnostic], stderr: &str) -> String {
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
-    errors.map(|error| error.text() + "\n").collect::<String>() + stderr
+    let errors: String = errors.map(|error| error.text() + "\n").collect();
+    if errors.is_empty() { stderr.to_owned() } else { errors }
 }
 
 fn summary(diagnostics: &[Diagnostic], stderr: &str) -> String {
@@ -164,7 +166,7 @@ impl Terraform {
             && let Some(now) = &self.pin.provider
             && now.digest != then.digest
         {
-            return Err(tools::Error::OtherProvider { now: now.clone(), then }.into());
+            return Err(tools::Error::OtherProvider { now: Box::new(now.clone()), then: Box::new(then) }.into());
         }
         let stamp_path = self.dir.join(STAMP_FILE);
         let stamp = serde_json::to_vec(&self.pin).expect("paths that were read as text are JSON");
