@@ -648,7 +648,9 @@ async fn bring_up(
             }
             Err(error) => {
                 if !matches!(error, Error::Failed(_)) {
-                    journal.say_of(&name, explain(&error, &site.lab.name).into());
+                    let explained = explain(&error, &site.lab.name);
+                    let hint = explained.hint.replace("MACHINE", &name);
+                    journal.say_of(&name, Explained { hint, ..explained }.into());
                 }
                 failed.push(name.clone());
                 standing.insert(name, Standing::Failed);

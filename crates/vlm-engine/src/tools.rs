@@ -37,16 +37,37 @@ const KINDS: [Kind; 6] = [
         ask: &["version"],
         at_least: Some("1.4"),
         remedy: "`make run` brings OpenTofu, which does as well",
+        unfit: OTHER,
     },
-    Kind { name: "tofu", ask: &["version"], at_least: Some("1.6"), remedy: "`make run` brings it" },
-    Kind { name: PROVIDER, ask: &[], at_least: None, remedy: "`make run` brings it" },
+    Kind { name: "tofu", ask: &["version"], at_least: Some("1.6"), remedy: "`make run` brings it", unfit: OTHER },
+    Kind {
+        name: PROVIDER,
+        ask: &[],
+        at_least: None,
+        remedy: "`make run` brings it",
+        unfit: "`make run` brings the right one beside it",
+    },
     // The oldest that our callback plugin was tried with.
-    Kind { name: "ansible-playbook", ask: &["--version"], at_least: Some("2.14"), remedy: "`make run` brings ansible-core" },
+    Kind {
+        name: "ansible-playbook",
+        ask: &["--version"],
+        at_least: Some("2.14"),
+        remedy: "`make run` brings ansible-core",
+        unfit: "`make run` brings a newer ansible-core, which is used unless `ansible_playbook` in settings.toml names another",
+    },
     // Its options that we use are older than any release that is still kept.
-    Kind { name: "ssh", ask: &["-V"], at_least: None, remedy: "install the package openssh-client" },
+    Kind { name: "ssh", ask: &["-V"], at_least: None, remedy: "install the package openssh-client", unfit: "" },
     // `qemu-img info` names data files, by which images that need another file are refused, since 4.0.
-    Kind { name: "qemu-img", ask: &["--version"], at_least: Some("4.0"), remedy: "install the package qemu-utils" },
+    Kind {
+        name: "qemu-img",
+        ask: &["--version"],
+        at_least: Some("4.0"),
+        remedy: "install the package qemu-utils",
+        unfit: "upgrade the package qemu-utils",
+    },
 ];
+/// What to do where Terraform is of a wrong version: a set-up does not replace one that is on PATH.
+const OTHER: &str = "install a newer one, or name another as `terraform` in settings.toml";
 /// What the provider is called where people read it.
 const PROVIDER: &str = "libvirt provider";
 
@@ -55,7 +76,10 @@ struct Kind {
     /// Arguments with which it says its version.
     ask: &'static [&'static str],
     at_least: Option<&'static str>,
+    /// What to do where there is none.
     remedy: &'static str,
+    /// What to do where it is of a wrong version.
+    unfit: &'static str,
 }
 
 /// A program, or the provider, as it is on this computer.
@@ -472,7 +496,7 @@ fn check(kind: &'static Kind, pinned: &Pinned) -> Result<(), Error> {
         path: pinned.path.clone(),
         version: pinned.version.clone(),
         needs,
-        remedy: kind.remedy.to_owned(),
+        remedy: kind.unfit.to_owned(),
     };
     if kind.name == PROVIDER {
         // 0.9 is a rewrite with another schema; older ones have not all that main.tf says.

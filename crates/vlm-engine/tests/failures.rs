@@ -147,3 +147,43 @@ fn the_guide_has_every_failure() {
     }
     expect_file!["../../../docs/failures.md"].assert_eq(&text);
 }
+
+/// What was attempted comes before the cause; a failure that nobody knows keeps the tool's words.
+#[test]
+fn failures_are_told_with_what_was_attempted() {
+    use vlm_engine::{ansible, deploy, libvirt};
+    let mut text = String::new();
+    let mut tell = |error: deploy::Error| {
+        let deploy::Explained { message, hint, evidence } = deploy::explain(&error, "hello");
+        let evidence: String =
+            evidence.iter().flat_map(|evidence| evidence.lines()).map(|line| format!("  | {line}\n")).collect();
+        text += &format!("{message}\nto do: {hint}\n{evidence}\n");
+    };
+    let diagnostic = |summary: &str, detail: &str| Diagnostic {
+        severity: "error".into(),
+        summary: summary.into(),
+        detail: detail.into(),
+        address: None,
+    };
+    let terraform = |diagnostics: Vec<Diagnostic>, stderr: &str| {
+        deploy::Error::Terraform(terraform::Error::Failed { verb: "apply", diagnostics, stderr: stderr.into() })
+    };
+    tell(terraform(vec![diagnostic("can't find storage pool 'vlm'", "")], ""));
+    // Of what stands on standard error beside an error, nothing is shown: it may be the state.
+    tell(terraform(vec![diagnostic("teapot", "short\nand stout")], "{\"private_key\": \"…\"}"));
+    tell(terraform(Vec::new(), "terraform: not today\n"));
+    tell(terraform(Vec::new(), ""));
+    let ansible = |task: Option<&str>, words: &str, stderr: &str| {
+        let task = task.map(str::to_owned);
+        deploy::Error::Ansible(ansible::Error::Failed { task, words: words.into(), stderr: stderr.into() })
+    };
+    tell(ansible(Some("Install"), "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt)", ""));
+    tell(ansible(Some("Fail on purpose"), "this is why", ""));
+    tell(ansible(None, "[ERROR]: no hosts", "[ERROR]: no hosts"));
+    tell(deploy::Error::Libvirt(libvirt::Error::Call {
+        what: "start `hello.web`".into(),
+        reason: "Requested operation is not valid: network 'hello.lan' is not active".into(),
+    }));
+    tell(deploy::Error::Libvirt(libvirt::Error::Call { what: "start `hello.web`".into(), reason: "not today".into() }));
+    expect_file!["expected/failures.txt"].assert_eq(&text);
+}

@@ -226,7 +226,7 @@ pub const KNOWN: &[Known] = &[
         tools: HOST,
         words: &["CPU mode '{mode}' for {arch} {kind} domain on {host} host is not supported by hypervisor"],
         cause: "a machine wants the host's own processor (`{mode}`), which only KVM can give; it is of the kind `{kind}`",
-        remedy: "make KVM work on the host (`vlm host check` says what stands in the way), or set `acceleration: tcg` in the lab file",
+        remedy: "make KVM work on the host (`vlm host check local` says what stands in the way), or set `acceleration: tcg` in the lab file",
     },
     Known {
         id: "kvm-missing",

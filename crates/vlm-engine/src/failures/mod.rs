@@ -104,7 +104,7 @@ pub fn card(tool: Tool, text: &str) -> Card {
     Card {
         id: UNKNOWN,
         cause: format!("{} does not say more than it printed", tool.name()),
-        remedy: format!("vlm does not know this failure; the evidence is in {}'s own words", tool.name()),
+        remedy: format!("vlm does not know this failure; the words are {}'s own", tool.name()),
         evidence: bounded(said[said.len().saturating_sub(EVIDENCE_LINES)..].iter().copied()),
     }
 }
