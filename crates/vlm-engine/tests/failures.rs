@@ -136,7 +136,7 @@ fn the_guide_has_every_failure() {
         do. A card is made from words: a row of `crates/vlm-engine/src/failures/known.rs` that knows them, or none, and then the tool's\n\
         own words stand there as they are. Capital words (LAB, MACHINE) and words in `{}` are filled in.\n\n\
         The fixtures lie in `crates/vlm-engine/fixtures/failures`. `tests/record-failures` makes those again that were recorded; of the\n\
-        reported ones, the head names where they are from. Rows without a fixture are known from documentation alone.\n\n\
+        reported ones, the head names where they are from. Rows without a fixture were not recorded yet.\n\n\
         This page is written by a test: `UPDATE_EXPECT=1 cargo test -p vlm-engine --test failures`.\n\n\
         | failure | cause | what to do | seen in |\n| --- | --- | --- | --- |\n"
         .to_owned();
