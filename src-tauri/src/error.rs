@@ -57,7 +57,8 @@ impl CommandError {
 
     /// Maps a deploy's error, naming `lab` in what to do.
     pub fn of_lab(error: deploy::Error, lab: &str) -> CommandError {
-        let (message, hint) = deploy::explain(&error, lab);
+        let deploy::Explained { message, hint, evidence } = deploy::explain(&error, lab);
+        let evidence = evidence.map(|evidence| evidence.lines().map(str::to_owned).collect()).unwrap_or_default();
         let (code, hint, details) = match &error {
             deploy::Error::Refused { message, remedy } => return CommandError::refused(message, remedy),
             deploy::Error::Problems { problems, .. } | deploy::Error::Labs(labs::Error::Unreadable(problems)) => {
@@ -74,7 +75,7 @@ impl CommandError {
             deploy::Error::Labs(_) | deploy::Error::Images(_) | deploy::Error::Store(_) | deploy::Error::Lock(_) => {
                 (if error.is_refusal() { ErrorCode::Refused } else { ErrorCode::Failed }, None, Vec::new())
             }
-            error => (if error.is_refusal() { ErrorCode::Refused } else { ErrorCode::Failed }, Some(hint), Vec::new()),
+            error => (if error.is_refusal() { ErrorCode::Refused } else { ErrorCode::Failed }, Some(hint), evidence),
         };
         CommandError { code, message, hint, details }
     }

@@ -802,3 +802,90 @@ fn the_log_tells_what_was_done_and_no_secret() {
     Running::start(quiet).end(Duration::from_secs(60)).ends(0);
     assert_eq!(fs::read_to_string(&path).expect("there is a log"), log);
 }
+
+/// A program that prints `text`.
+fn program(user: &User, name: &str, text: &str) {
+    let path = user.dir().join(name);
+    fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the test's folder can be written");
+    fs::write(&path, format!("#!/bin/sh\necho '{text}'\n")).expect("the test's folder can be written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+}
+
+/// The provider in the mirror that a set-up would have made.
+fn provider(user: &User, version: &str) {
+    program(
+        user,
+        &format!(
+            "tools/mirror/registry.terraform.io/dmacvicar/libvirt/{version}/linux_amd64/terraform-provider-libvirt_v{version}"
+        ),
+        "",
+    );
+}
+
+#[test]
+fn tools_are_found_and_their_versions_checked() {
+    let user = User::new(&[("home/.ansible.cfg", "[defaults]\nstrategy = none\n"), ("good.yaml", GOOD)]);
+    let settings = |text: &str| {
+        fs::create_dir_all(user.dir().join("config/vlm")).expect("the test's folder can be written");
+        fs::write(user.dir().join("config/vlm/settings.toml"), text.replace("USER", user.dir().to_str().expect("text")))
+            .expect("the test's folder can be written");
+    };
+    let tools = |arguments: &[&str]| {
+        let mut command = user.command(arguments);
+        command.env("PATH", user.dir().join("bin")).env("VLM_TOOLS", user.dir().join("tools"));
+        Running::start(command).end(Duration::from_secs(60))
+    };
+    program(&user, "bin/terraform", "Terraform v1.5.7");
+    program(&user, "bin/ssh", "OpenSSH_9.2p1 Debian-2+deb12u10, OpenSSL 3.0.19 27 Jan 2026");
+    // Not a program, though it has the name.
+    fs::write(user.dir().join("bin/qemu-img"), "").expect("the test's folder can be written");
+    program(&user, "tools/ansible/bin/ansible-playbook", "ansible-playbook [core 2.19.14]");
+    provider(&user, "0.8.2");
+    provider(&user, "0.8.3");
+    provider(&user, "0.9.1");
+    let list = tools(&["tools", "--json"]).ends(0).json();
+    vlm_tests::check_documented("tools --json", &list);
+    let shown = |list: &serde_json::Value| -> Vec<String> {
+        let list = list.as_array().expect("a list").iter();
+        list.map(|tool| {
+            let text = |name: &str| tool[name].as_str().unwrap_or("-").replace(user.dir().to_str().expect("text"), "USER");
+            format!("{} {} {} {}", text("name"), text("version"), text("source"), text("problem"))
+        })
+        .collect()
+    };
+    let fine =
+        ["terraform 1.5.7 system -", "libvirt provider 0.8.3 ours -", "ansible-playbook 2.19.14 ours -", "ssh 9.2 system -"];
+    assert_eq!(shown(&list)[..4], fine);
+    let digest = list[0]["digest"].as_str().expect("it was read");
+    assert_eq!(digest.len(), 64);
+    tools(&["tools"]).ends(0).says(&[&format!("terraform          1.5.7      {}  ", &digest[..12])]);
+
+    // Another file at the same place is looked at again; what does not fit is said, with what would.
+    program(&user, "bin/terraform", "Terraform v1.3.9");
+    program(&user, "tools/ansible/bin/ansible-playbook", "ansible-playbook 2.9.27");
+    for version in ["0.8.3", "0.8.2"] {
+        let folder = format!("tools/mirror/registry.terraform.io/dmacvicar/libvirt/{version}");
+        fs::remove_dir_all(user.dir().join(folder)).expect("it was just made");
+    }
+    assert_eq!(
+        shown(&tools(&["tools", "--json"]).ends(0).json())[..3],
+        [
+            "terraform 1.3.9 system USER/bin/terraform is terraform 1.3.9, and labs need 1.4 or newer",
+            "libvirt provider 0.9.1 ours USER/tools/mirror/registry.terraform.io/dmacvicar/libvirt/0.9.1/linux_amd64/\
+             terraform-provider-libvirt_v0.9.1 is libvirt provider 0.9.1, and labs need exactly 0.8.3",
+            "ansible-playbook 2.9.27 ours USER/tools/ansible/bin/ansible-playbook is ansible-playbook 2.9.27, and labs need 2.14 or newer",
+        ]
+    );
+    program(&user, "mine/tofu", "OpenTofu v1.6.2");
+    settings("terraform = \"USER/mine/tofu\"\n");
+    assert_eq!(
+        shown(&tools(&["tools", "--json"]).ends(0).json())[..2],
+        ["tofu 1.6.2 settings -", "libvirt provider - - libvirt provider was not found"]
+    );
+    program(&user, "mine/tofu", "nothing to see");
+    tools(&["tools"]).ends(0).says(&["mine/tofu is: nothing to see", "run it with --version by hand"]);
+
+    // Of labs that were not deployed nothing is noted.
+    tools(&["tools", "nobody"]).ends(2).says(&["there is no lab `nobody`"]);
+    tools(&["tools", "--accept"]).ends(2).says(&["LAB"]);
+}

@@ -355,9 +355,10 @@ fn a_host_without_libvirt_is_named_as_the_reason() {
     host.inside("kill $(pidof libvirtd)").ends(0);
     host.run(["sh", "-c", "for _ in $(seq 100); do virsh -q uri >/dev/null 2>&1 || exit 0; sleep 0.1; done; exit 1"]).ends(0);
     for command in [&["up", &file, "--yes"][..], &["plan", "none"], &["destroy", "none", "--yes"]] {
-        host.vlm(command)
-            .ends(1)
-            .says(&["could not reach libvirt at qemu:///system", "is libvirtd running, and are you in the group libvirt?"]);
+        host.vlm(command).ends(1).says(&[
+            "could not reach libvirt at qemu:///system: libvirt is not running on the host",
+            "systemctl start libvirtd",
+        ]);
     }
     // What needs no libvirt goes on.
     host.vlm(["check", &file]).ends(0);

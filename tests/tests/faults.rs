@@ -353,7 +353,7 @@ fn a_disk_that_is_full_here_or_there_is_told_and_nothing_is_lost() {
         host.vlm(["up", &file, "--yes"]).ends(0);
         is_whole(&host, &expected(), &format!("{left_kib} KiB left here"));
         host.destroy("f");
-        host.inside(&format!("umount {labs}")).ends(0);
+        host.inside(&format!("umount -l {labs}")).ends(0);
     }
 }
 

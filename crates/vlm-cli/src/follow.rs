@@ -213,7 +213,7 @@ fn words(body: &EventBody) -> Option<String> {
                 text.push_str(&format!("\nto do: {hint}"));
             }
             if let Some(evidence) = evidence {
-                text.push_str("\nthe end of its serial console:");
+                text.push_str("\nwhat shows it:");
                 for line in evidence.lines() {
                     text.push_str(&format!("\n  | {line}"));
                 }

@@ -10,6 +10,7 @@ mod labs;
 mod runs;
 mod store;
 mod terminal;
+mod tools;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -216,6 +217,20 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show the programs that labs need: versions, digests and where they are
+    #[command(
+        after_help = "Examples:\n  vlm tools\n  vlm tools hello            what the lab was last deployed with\n  vlm tools hello --accept   go on with the libvirt provider that is there now"
+    )]
+    Tools {
+        /// Show what this lab was last deployed with instead
+        lab: Option<String>,
+        /// Accept the libvirt provider that is there now for the lab
+        #[arg(long, requires = "lab", conflicts_with = "json")]
+        accept: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Keep a lab's published ports open: started by `up` and `start`, ended by `stop` and `destroy`
     #[command(hide = true)]
     Keep {
@@ -245,7 +260,11 @@ pub enum End {
 
 impl From<vlm_engine::deploy::Error> for End {
     fn from(error: vlm_engine::deploy::Error) -> End {
-        let (message, hint) = vlm_engine::deploy::explain(&error, "");
+        let vlm_engine::deploy::Explained { message, mut hint, evidence } = vlm_engine::deploy::explain(&error, "");
+        // What a tool said goes where a person looks for what to do.
+        for line in evidence.iter().flat_map(|evidence| evidence.lines()) {
+            hint.push_str(&format!("\n       | {line}"));
+        }
         match error {
             error if error.is_cancel() => End::Cancelled,
             vlm_engine::deploy::Error::Refused { message, remedy } => End::Refused(message, remedy),
@@ -328,6 +347,7 @@ fn run(command: Command) -> Result<(), End> {
         Command::Doctor(arguments) => block_on(doctor::run(&engine, arguments)),
         Command::Host(command) => hosts::run(&engine, command),
         Command::Image(command) => images::run(&engine, command),
+        Command::Tools { lab, accept, json } => tools::run(&engine, lab.as_deref(), accept, json),
         Command::Logs { lab, serial: Some(machine), .. } => labs::serial(&engine, &lab, &machine),
         Command::Logs { lab, follow, run, json, .. } => follow::logs(&engine, &lab, follow, run, json),
         Command::Status { lab, json } => block_on(labs::status(&engine, &lab, json)),

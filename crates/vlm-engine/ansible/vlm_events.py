@@ -32,10 +32,10 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         # A failure that the author ignores is none, but worth a word.
-        self._say_result("ignored" if ignore_errors else "failed", result, message=words(result._result))
+        self._say_result("ignored" if ignore_errors else "failed", result, message=words(result._result, cause(result)))
 
     def v2_runner_on_unreachable(self, result):
-        self._say_result("unreachable", result, message=words(result._result))
+        self._say_result("unreachable", result, message=words(result._result, cause(result)))
 
     def v2_runner_on_skipped(self, result):
         self._say_result("skipped", result)
@@ -51,13 +51,24 @@ class CallbackModule(CallbackBase):
         self._display.display(json.dumps({"event": event, **more}, default=str))
 
 
-def words(result):
+def cause(result):
+    """The innermost reason of a failure; ansible-core keeps it beside the result since 2.19."""
+    event, words = getattr(getattr(result, "exception", None), "event", None), ""
+    while event is not None:
+        words, event = str(event.msg), getattr(event.chain, "event", None)
+    return words
+
+
+def words(result, cause):
     """Why a task failed: the words of its first loop item or module that did, and the end of what the program said."""
     if "censored" in result:
         return "hidden, because the task says no_log"
     parts = [*(result.get("results") or []), *(result.get("failed_modules") or {}).values()]
     failed = [part for part in parts if isinstance(part, dict) and part.get("failed")]
     if failed:
-        return words(failed[0])
+        return words(failed[0], cause)
     said = str(result.get("stderr") or result.get("module_stderr") or "").strip().splitlines()[-3:]
-    return "\n".join([str(result.get("msg") or "").strip(), *said]).strip()[:1000]
+    message = str(result.get("msg") or "").strip()
+    if not said and cause.strip() not in message:
+        said = [cause.strip()]
+    return "\n".join([message, *said]).strip()[:1000]

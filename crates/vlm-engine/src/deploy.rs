@@ -27,7 +27,9 @@ use vlm_lab::{
 use crate::{
     Engine, Resource,
     acceleration::Accelerated,
-    ansible, chain, hosts, images,
+    ansible, chain,
+    failures::{self, Tool},
+    hosts, images,
     journal::{Journal, StepState},
     labs,
     libvirt::{self, Thing},
@@ -152,9 +154,10 @@ impl Error {
                 terraform::Error::Missing
                 | terraform::Error::NotThere { .. }
                 | terraform::Error::State { .. }
-                | terraform::Error::OtherProgram { .. },
+                | terraform::Error::OtherProgram { .. }
+                | terraform::Error::Tool(_),
             )
-            | Error::Ansible(ansible::Error::Missing | ansible::Error::NotThere { .. }) => true,
+            | Error::Ansible(ansible::Error::Missing | ansible::Error::NotThere { .. } | ansible::Error::Tool(_)) => true,
             _ => false,
         }
     }
@@ -294,6 +297,7 @@ impl Runs<'_> {
             .into_iter()
             .map(|p| p.message)
             .collect();
+        warnings.extend(site.places.iter().flat_map(|place| place.terraform.changed()));
         let mut run = site.simple(RunKind::Deploy, starts, configures, work);
         for share in run.hosts.iter().filter(|share| share.needs_memory_mib > share.has_memory_mib) {
             warnings.push(format!(
@@ -375,8 +379,9 @@ impl Runs<'_> {
                     LabState::Incomplete,
                 ),
                 Err(error) => {
-                    let (message, hint) = explain(error, &lab);
-                    told.say(EventBody::Failed { message: message.clone(), hint, evidence: None });
+                    let explained = explain(error, &lab);
+                    let message = explained.message.clone();
+                    told.say(explained.into());
                     (RunStatus::Failed, message, LabState::Incomplete)
                 }
             };
@@ -697,9 +702,10 @@ async fn bring_up(
                 standing.insert(name, Standing::Failed);
             }
             Err(error) => {
-                let (message, hint) = explain(&error, &site.lab.name);
                 if !matches!(error, Error::Failed(_)) {
-                    journal.say_of(&name, EventBody::Failed { message, hint, evidence: None });
+                    let explained = explain(&error, &site.lab.name);
+                    let hint = explained.hint.replace("MACHINE", &name);
+                    journal.say_of(&name, Explained { hint, ..explained }.into());
                 }
                 failed.push(name.clone());
                 standing.insert(name, Standing::Failed);
@@ -757,7 +763,7 @@ async fn bring_up_one(
     });
     let ready = async {
         tokio::select! {
-            ready = ready => ready.map_err(|not_ready| tell_not_ready(journal, name, &not_ready)),
+            ready = ready => ready.map_err(|not_ready| tell_not_ready(journal, &site.lab.name, name, &not_ready)),
             () = cancel.cancelled() => Err(Error::Cancelled),
         }
     };
@@ -792,17 +798,29 @@ async fn bring_up_one(
     Ok(())
 }
 
-fn tell_not_ready(journal: &Journal, name: &str, not_ready: &NotReady) -> Error {
+fn tell_not_ready(journal: &Journal, lab: &str, name: &str, not_ready: &NotReady) -> Error {
     let tail = not_ready.serial_tail.lines().rev().take(20).collect::<Vec<_>>();
-    let evidence = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
-    journal.say_of(
-        name,
-        EventBody::Failed {
-            message: format!("{name} is {not_ready}"),
-            hint: not_ready.stuck.remedy.clone(),
-            evidence: Some(evidence).filter(|text| !text.trim().is_empty()),
-        },
-    );
+    let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+    let mut explained =
+        Explained { message: format!("{name} is {not_ready}"), hint: not_ready.stuck.remedy.clone(), evidence: None };
+    // One that cannot be reached says why on its console, if at all; of one that can, cloud-init knows more.
+    let card = if not_ready.phase < Phase::Ssh {
+        failures::card(Tool::Console, &not_ready.serial_tail)
+    } else {
+        let errors = not_ready.stuck.reason.replace("; (", "\n(");
+        failures::card(Tool::CloudInit, &format!("{errors}\n{}", not_ready.serial_tail))
+    };
+    let mut evidence = String::new();
+    if card.is_known() {
+        explained.message = format!("{name} is stuck at {}: {}", not_ready.phase.as_str(), card.cause);
+        explained.hint = card.remedy.replace("LAB", lab).replace("MACHINE", name);
+        evidence = format!("{}\n{}\n", not_ready.stuck.reason, card.evidence);
+    }
+    if !tail.trim().is_empty() {
+        evidence += &format!("the end of its serial console:\n{tail}");
+    }
+    explained.evidence = Some(evidence.trim_end().to_owned()).filter(|evidence| !evidence.is_empty());
+    journal.say_of(name, explained.into());
     Error::Failed(not_ready.to_string())
 }
 
@@ -831,8 +849,55 @@ fn tell_terraform(journal: &Journal, message: Message) {
     }
 }
 
-/// What failed and what to do, for people. `lab` is empty where no run has begun: it has no log.
-pub fn explain(error: &Error, lab: &str) -> (String, String) {
+/// A failure in words, for people.
+pub struct Explained {
+    /// What happened and why.
+    pub message: String,
+    /// What to do; may be empty.
+    pub hint: String,
+    /// What a tool said that shows it.
+    pub evidence: Option<String>,
+}
+
+impl From<Explained> for EventBody {
+    fn from(Explained { message, hint, evidence }: Explained) -> EventBody {
+        EventBody::Failed { message, hint, evidence }
+    }
+}
+
+/// What failed, why and what to do, for people. `lab` is empty where no run has begun: it has no log.
+pub fn explain(error: &Error, lab: &str) -> Explained {
+    let (message, hint) = explain_ourselves(error, lab);
+    // What was attempted, and what a tool said of it.
+    let (attempt, tool, said) = match error {
+        Error::Terraform(terraform::Error::Failed { verb, diagnostics, stderr }) => {
+            (format!("terraform {verb} failed"), Tool::Terraform, terraform::said(diagnostics, stderr))
+        }
+        Error::Ansible(ansible::Error::Failed { task, words, stderr }) => {
+            let attempt = task.as_ref().map_or("ansible failed".to_owned(), |task| format!("ansible failed: task `{task}`"));
+            (attempt, Tool::Ansible, format!("{words}\n{stderr}"))
+        }
+        Error::Libvirt(libvirt::Error::Connect { uri, reason }) => {
+            (format!("could not reach libvirt at {uri}"), Tool::Libvirt, reason.clone())
+        }
+        Error::Libvirt(libvirt::Error::Call { what, reason }) => (format!("could not {what}"), Tool::Libvirt, reason.clone()),
+        _ => return Explained { message, hint, evidence: None },
+    };
+    let card = failures::card(tool, &said);
+    let named = |text: String| if lab.is_empty() { text } else { text.replace("LAB", lab) };
+    let evidence = Some(card.evidence.clone()).filter(|evidence| !evidence.is_empty());
+    if card.is_known() {
+        return Explained { message: format!("{attempt}: {}", card.cause), hint: named(card.remedy), evidence };
+    }
+    // Of a failure that nobody knows, the tool's first words say most.
+    let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it did not say why").trim();
+    let whole = format!("{attempt}: {first}");
+    let evidence = evidence.filter(|_| said.trim().lines().count() > 1);
+    let hint = if hint.is_empty() { card.remedy } else { format!("{}; {hint}", card.remedy) };
+    Explained { message: whole, hint, evidence }
+}
+
+fn explain_ourselves(error: &Error, lab: &str) -> (String, String) {
     let message = chain(error);
     let hint = match error {
         Error::Terraform(terraform::Error::Missing) => {
@@ -844,6 +909,9 @@ pub fn explain(error: &Error, lab: &str) -> (String, String) {
         Error::Terraform(terraform::Error::NotThere { .. }) | Error::Ansible(ansible::Error::NotThere { .. }) => {
             "correct the path, or take the line out: then it is looked for".to_owned()
         }
+        Error::Terraform(terraform::Error::Tool(error)) | Error::Ansible(ansible::Error::Tool(error)) => {
+            error.remedy().replace("LAB", if lab.is_empty() { "LAB" } else { lab })
+        }
         Error::Ansible(_) => format!("mend the task, then `vlm up {lab}`: only what is not configured yet is done again"),
         Error::Host { error, .. } if error.link().is_some_and(|link| !link.remedy().is_empty()) => {
             error.link().map(ssh::link::Error::remedy).unwrap_or_default()
@@ -852,7 +920,6 @@ pub fn explain(error: &Error, lab: &str) -> (String, String) {
         Error::Libvirt(libvirt::Error::Connect { .. }) => {
             "is libvirtd running, and are you in the group libvirt? `virsh -c qemu:///system list` must work".to_owned()
         }
-        Error::Terraform(_) if message.contains("No space left") => "the disk is full: make room, then deploy again".to_owned(),
         Error::Failed(_) => format!("`vlm logs {lab}` shows the whole run; the same command tries again what failed"),
         _ if lab.is_empty() => String::new(),
         _ => format!("`vlm logs {lab}` shows the whole run"),

@@ -8,6 +8,7 @@ pub mod ansible;
 pub mod deploy;
 pub mod doctor;
 pub mod export;
+pub mod failures;
 pub mod hosts;
 pub mod images;
 pub mod journal;
@@ -25,6 +26,7 @@ mod site;
 pub mod ssh;
 pub mod store;
 pub mod terraform;
+pub mod tools;
 
 use std::{
     collections::HashMap,
@@ -39,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     deploy::Runs, doctor::Doctor, hosts::Hosts, images::Images, labs::Labs, ports::Ports, runs::RunId, settings::Settings,
-    ssh::ask::Asker, store::Store,
+    ssh::ask::Asker, store::Store, tools::Tools,
 };
 
 /// Where our files lie.
@@ -253,6 +255,11 @@ impl Engine {
         Images { engine: self }
     }
 
+    /// The programs that labs need.
+    pub fn tools(&self) -> Tools<'_> {
+        Tools { engine: self }
+    }
+
     /// The newest lines of the audit, newest first.
     pub fn audit(&self, limit: u32) -> Result<Vec<store::AuditRow>, store::Error> {
         self.inner.store.audit_rows(None, limit)
@@ -302,32 +309,41 @@ impl Engine {
         env::var_os("VLM_TOOLS").map_or_else(|| self.inner.dirs.data.join("tools"), PathBuf::from)
     }
 
-    /// terraform or tofu, with the provider's mirror if we have one.
-    pub(crate) fn terraform(&self, dir: &Path) -> Result<terraform::Terraform, terraform::Error> {
-        let tools = self.tools_dir();
+    /// Where the provider lies for Terraform to find it, if we brought it.
+    pub(crate) fn tools_mirror(&self) -> Option<PathBuf> {
+        Some(self.tools_dir().join("mirror")).filter(|path| path.is_dir())
+    }
+
+    /// terraform or tofu, with the provider's mirror if we have one, both of versions that labs work with.
+    pub(crate) async fn terraform(&self, dir: &Path) -> Result<terraform::Terraform, terraform::Error> {
         let program = match (&self.settings().terraform, terraform::Terraform::program_of(dir)) {
             (Some(path), _) if path.is_file() => path.clone(),
             (Some(path), _) => return Err(terraform::Error::NotThere { path: path.clone() }),
             (None, Ok(Some(path))) => path,
-            (None, Ok(None)) => {
-                terraform::find_program(&["terraform", "tofu"], &tools.join("bin")).ok_or(terraform::Error::Missing)?
-            }
+            (None, Ok(None)) => terraform::find_program(&["terraform", "tofu"], &self.tools_dir().join("bin"))
+                .ok_or(terraform::Error::Missing)?,
             (None, Err(error)) => return Err(error),
         };
-        let mirror = Some(tools.join("mirror")).filter(|path| path.is_dir());
-        Ok(terraform::Terraform { program, mirror, dir: dir.to_owned() })
+        let mirror = self.tools_mirror();
+        let pin = self.tools().pin(&program, mirror.as_deref()).await?;
+        Ok(terraform::Terraform { program, mirror, dir: dir.to_owned(), pin })
     }
 
-    /// ansible-playbook: ours before the system's, whose version we do not know.
-    pub(crate) fn ansible(&self, dir: &Path) -> Result<ansible::Ansible, ansible::Error> {
-        let ours = self.tools_dir().join("ansible/bin/ansible-playbook");
+    /// ansible-playbook, of a version that labs work with.
+    pub(crate) async fn ansible(&self, dir: &Path) -> Result<ansible::Ansible, ansible::Error> {
         let program = match &self.settings().ansible_playbook {
             Some(path) if path.is_file() => path.clone(),
             Some(path) => return Err(ansible::Error::NotThere { path: path.clone() }),
-            None if ours.is_file() => ours,
-            None => terraform::find_program(&["ansible-playbook"], Path::new("/usr/bin")).ok_or(ansible::Error::Missing)?,
+            None => self.found_ansible().ok_or(ansible::Error::Missing)?,
         };
+        self.tools().check_ansible(&program).await?;
         Ok(ansible::Ansible { program, dir: dir.to_owned() })
+    }
+
+    /// ansible-playbook: ours before the system's.
+    pub(crate) fn found_ansible(&self) -> Option<PathBuf> {
+        let ours = self.tools_dir().join("ansible/bin/ansible-playbook");
+        if ours.is_file() { Some(ours) } else { terraform::find_program(&["ansible-playbook"], Path::new("/usr/bin")) }
     }
 }
 

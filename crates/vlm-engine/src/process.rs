@@ -1,7 +1,8 @@
 //! Programs that we run: Terraform, Ansible, qemu-img.
 //!
-//! What must stay true: a child sees an environment that we made, never the caller's; its files are private to the user
-//! (umask 077); cancelling interrupts its whole process group, waits, and only then kills; and it dies with us.
+//! What must stay true: of the caller's environment a child sees what [`ALLOWED`] lists, and nothing else but what we set; its
+//! files are private to the user (umask 077); cancelling interrupts its whole process group, waits, and only then kills; and it
+//! dies with us.
 
 #![allow(unsafe_code)] // two `pre_exec`s, below
 
@@ -21,6 +22,32 @@ use tokio_util::sync::CancellationToken;
 const GRACE: Duration = Duration::from_secs(30);
 /// How much of the end of standard error is kept for a failure's evidence, in bytes.
 const STDERR_TAIL: usize = 8 * 1024;
+
+/// The variables of the caller's that every program of ours sees. Whatever else is set changes what programs do, or whose code
+/// they run (`TF_CLI_ARGS`, `TF_VAR_…`, `ANSIBLE_…`, `PYTHONPATH`, `BASH_ENV`, `LD_PRELOAD`, `LIBVIRT_DEFAULT_URI`, `GIT_…`), and
+/// stays out without being named.
+const ALLOWED: [&str; 6] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "TMPDIR",
+    // Sockets of the user's own libvirt lie there.
+    "XDG_RUNTIME_DIR",
+    // The mark of a test run (.ci/run): by it, what is left over of one is found, also when we were killed.
+    "VLM_CI_MARK",
+];
+/// Those that a program sees as well if it fetches something: the user's way into the internet.
+const ALLOWED_TO_FETCH: [&str; 9] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "ALL_PROXY",
+];
 
 /// A program, its arguments and the world it sees.
 #[derive(Debug, Clone)]
@@ -74,14 +101,21 @@ pub enum Error {
 }
 
 impl Program {
-    /// `path`, to be run in `dir`, with a minimal environment: PATH, HOME, the user's temporary folder, a UTF-8 locale.
+    /// `path`, to be run in `dir`. Its locale is C.UTF-8, as we read what it says.
     pub fn new(path: impl Into<PathBuf>, dir: impl Into<PathBuf>) -> Program {
-        let env = ["PATH", "HOME", "USER", "TMPDIR", "XDG_RUNTIME_DIR"]
-            .iter()
-            .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
-            .chain([("LC_ALL".into(), "C.UTF-8".into())])
-            .collect();
-        Program { path: path.into(), args: Vec::new(), dir: dir.into(), env, grace: GRACE }
+        Program { path: path.into(), args: Vec::new(), dir: dir.into(), env: Vec::new(), grace: GRACE }
+            .let_through(&ALLOWED)
+            .env("LC_ALL", "C.UTF-8")
+    }
+
+    /// Lets the program fetch things the user's way: through proxies and by the certificates that the environment names.
+    pub fn fetching(self) -> Program {
+        self.let_through(&ALLOWED_TO_FETCH)
+    }
+
+    fn let_through(mut self, names: &[&str]) -> Program {
+        self.env.extend(names.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))));
+        self
     }
 
     /// Adds arguments.
@@ -169,6 +203,10 @@ impl Program {
             }
         }
         let status = child.wait().await.map_err(lost)?;
+        if status.code().is_none() {
+            // Killed, it took none of its own children along: Terraform's provider would go on making things.
+            signal(group, Signal::KILL);
+        }
         let why = if cancelled { ", cancelled" } else { "" };
         log::info!("{}, process {pid}, ended with {status}{why}", self.path.display());
         Ok(Ended { status, cancelled, stderr })

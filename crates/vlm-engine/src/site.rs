@@ -112,7 +112,7 @@ impl Site {
         }
         let dir = engine.dirs().lab(&row.name);
         if !whatever && machines.iter().any(|machine| machine.ansible.is_some()) {
-            engine.ansible(&dir.join("ansible"))?;
+            engine.ansible(&dir.join("ansible")).await?;
         }
         let keys = Keys::open(&dir)?;
         let context = Context {
@@ -341,7 +341,7 @@ impl Site {
     ) -> Result<(), Error> {
         let name = &machine.name;
         journal.say_of(name, EventBody::step("configuring with Ansible"));
-        let ansible = self.engine.ansible(&self.dir.join("ansible"))?;
+        let ansible = self.engine.ansible(&self.dir.join("ansible")).await?;
         ansible
             .play(&format!("plays/{}.yaml", machine.spec), name, cancel, |event| {
                 let (task, outcome) = match event {
@@ -389,7 +389,7 @@ impl Place {
     ) -> Result<Place, Error> {
         let dir = dir.join(name);
         let mended = Terraform::mend_state(&dir.join("terraform"))?;
-        let terraform = engine.terraform(&dir.join("terraform"))?;
+        let terraform = engine.terraform(&dir.join("terraform")).await?;
         let failed = |error| Error::of_host(name, error);
         let host = engine.hosts().get(name).map_err(failed)?;
         let connection = host.connection().await.map_err(failed)?;

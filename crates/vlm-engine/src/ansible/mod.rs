@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     process::{self, Line, Program},
     terraform::write_private,
+    tools,
 };
 
 /// The callback plugin that prints events as JSON lines. It lies beside the project, not in it: an export needs none.
@@ -27,12 +28,22 @@ pub enum Error {
         /// What they name.
         path: PathBuf,
     },
+    /// It, or the SSH that it reaches machines by, is not there or of a version that labs do not work with.
+    #[error(transparent)]
+    Tool(#[from] tools::Error),
     /// It could not be run.
     #[error(transparent)]
     Process(#[from] process::Error),
     /// The play failed.
-    #[error("ansible failed: {0}")]
-    Failed(String),
+    #[error("ansible failed: {}{words}", task.as_ref().map(|task| format!("task `{task}`: ")).unwrap_or_default())]
+    Failed {
+        /// The task, if it was one.
+        task: Option<String>,
+        /// What it said.
+        words: String,
+        /// The end of what Ansible itself printed on standard error.
+        stderr: String,
+    },
     /// It was interrupted because the run was cancelled.
     #[error("ansible was cancelled")]
     Cancelled,
@@ -74,7 +85,7 @@ impl Ansible {
                 Line::Out(line) => match message::parse(&line) {
                     Some(event) => {
                         if let TaskEvent::Failed { task, message, .. } = &event {
-                            failure = Some(if task.is_empty() { message.clone() } else { format!("task `{task}`: {message}") });
+                            failure = Some((Some(task.clone()).filter(|task| !task.is_empty()), message.clone()));
                         }
                         on_event(event);
                     }
@@ -86,15 +97,14 @@ impl Ansible {
         if ended.cancelled {
             return Err(Error::Cancelled);
         }
-        match (ended.status.success(), failure) {
-            // A failed task that the playbook itself rescued is none.
-            (true, _) => Ok(()),
-            (false, Some(failure)) => Err(Error::Failed(failure)),
-            (false, None) => {
-                let words = if ended.stderr.trim().is_empty() { noise } else { ended.stderr };
-                Err(Error::Failed(words.trim().to_owned()))
-            }
+        // A failed task that the playbook itself rescued is none.
+        if ended.status.success() {
+            return Ok(());
         }
+        let stderr = ended.stderr.trim().to_owned();
+        let (task, words) = failure.unwrap_or_default();
+        let words = if words.is_empty() && !stderr.is_empty() { stderr.clone() } else { words };
+        Err(Error::Failed { task, words: if words.is_empty() { noise } else { words }, stderr })
     }
 
     fn program(&self, playbook: &str, machine: &str, plugins: &Path) -> Program {

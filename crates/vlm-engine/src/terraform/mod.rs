@@ -16,7 +16,10 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use vlm_lab::plan::Change;
 
-use crate::process::{self, Ended, Line, Program};
+use crate::{
+    process::{self, Ended, Line, Program},
+    tools::{self, PIN_FILE, Pin, short},
+};
 
 /// The saved plan's file, in the lab's directory.
 pub const PLAN_FILE: &str = "plan.tfplan";
@@ -26,7 +29,7 @@ const COPY_FILE: &str = "../terraform.tfstate.kept";
 /// Which program and provider the directory was initialised with: beside it, with the rest that is not the author's.
 const STAMP_FILE: &str = "../terraform.stamp";
 /// The provider's version, as in main.tf.
-const PROVIDER_VERSION: &str = "0.8.3";
+pub(crate) const PROVIDER_VERSION: &str = "0.8.3";
 /// How long an interrupted apply may take for the resource that it is at: killed, it would forget what it has made.
 const APPLY_GRACE: Duration = Duration::from_secs(10 * 60);
 
@@ -42,6 +45,9 @@ pub enum Error {
         /// What they name.
         path: PathBuf,
     },
+    /// It or its provider is of a version that labs do not work with, or not the one that the lab was deployed with.
+    #[error(transparent)]
+    Tool(#[from] tools::Error),
     /// It could not be run.
     #[error(transparent)]
     Process(#[from] process::Error),
@@ -92,6 +98,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+}
+
+/// What Terraform said of a failure: its errors; where it named none, the end of its standard error. One that could not write its
+/// state prints all of that there, which is nobody's evidence.
+pub fn said(diagnostics: &[Diagnostic], stderr: &str) -> String {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+    let errors: String = errors.map(|error| error.text() + "\n").collect();
+    if errors.is_empty() { stderr.to_owned() } else { errors }
 }
 
 fn summary(diagnostics: &[Diagnostic], stderr: &str) -> String {
@@ -150,44 +164,70 @@ pub struct Terraform {
     pub mirror: Option<PathBuf>,
     /// The directory with `main.tf`.
     pub dir: PathBuf,
+    /// The program and the provider, by their bytes.
+    pub pin: Pin,
 }
 
 impl Terraform {
-    /// Installs the provider: once, and again when the program or the provider became another one.
+    /// Installs the provider: once, and again when the program or the provider became another one. A provider that is not the
+    /// one that the lab's things were made with is refused.
     pub async fn init(&self, cancel: &CancellationToken) -> Result<(), Error> {
+        let has_state = self.has_state()?;
+        if has_state
+            && let Some(Pin { provider: Some(then), .. }) = self.pinned()
+            && let Some(now) = &self.pin.provider
+            && now.digest != then.digest
+        {
+            return Err(tools::Error::OtherProvider { now: Box::new(now.clone()), then: Box::new(then) }.into());
+        }
         let stamp_path = self.dir.join(STAMP_FILE);
-        let stamp = self.stamp();
+        let stamp = serde_json::to_vec(&self.pin).expect("paths that were read as text are JSON");
         let (installed, lock) = (self.dir.join(".terraform"), self.dir.join(".terraform.lock.hcl"));
-        if fs::read_to_string(&stamp_path).is_ok_and(|found| found == stamp) && installed.is_dir() && lock.is_file() {
+        if fs::read(&stamp_path).is_ok_and(|found| found == stamp) && installed.is_dir() && lock.is_file() {
             return Ok(());
         }
-        // The lock names the provider that was, by its digest.
         let _ = fs::remove_dir_all(&installed);
-        let _ = fs::remove_file(&lock);
+        // The lock names the provider that was, by its digest. It is kept while the lab has things that were made with that one:
+        // also where the provider comes from a registry, Terraform then refuses other bytes under the same version.
+        if !has_state {
+            let _ = fs::remove_file(&lock);
+        }
         self.messages("init", &["init", "-input=false", "-no-color"], cancel, |_| {}).await?;
         write_private(&stamp_path, stamp).map(drop).map_err(|source| Error::Write { path: stamp_path, source })
     }
 
-    /// What `init` depends on: the program, and the provider's file if we brought it.
-    fn stamp(&self) -> String {
-        let mut stamp = format!("{}\n", self.program.display());
-        if let Some(mirror) = &self.mirror {
-            let pattern = ["registry.terraform.io/dmacvicar/libvirt", PROVIDER_VERSION, "linux_amd64"];
-            let folder = pattern.iter().fold(mirror.clone(), |path, part| path.join(part));
-            for file in fs::read_dir(folder).into_iter().flatten().flatten() {
-                if let Ok(meta) = file.metadata() {
-                    stamp += &format!("{} {} {:?}\n", file.path().display(), meta.len(), meta.modified().ok());
-                }
-            }
+    /// A sentence about the program, if it is not the one that the lab was deployed with. That is no reason to refuse: Terraform
+    /// itself refuses a state that is too new for it.
+    pub fn changed(&self) -> Option<String> {
+        let (then, now) = (self.pinned()?.program, &self.pin.program);
+        if then.digest == now.digest {
+            return None;
         }
-        stamp
+        Some(format!(
+            "Terraform is not the one that this lab was deployed with: {} {} ({}), before {} {} ({})",
+            now.path.display(),
+            now.version,
+            short(&now.digest),
+            then.path.display(),
+            then.version,
+            short(&then.digest)
+        ))
+    }
+
+    /// What the lab's things were made with, if it was noted.
+    fn pinned(&self) -> Option<Pin> {
+        tools::read_pin(&self.dir.join("..").join(PIN_FILE))
     }
 
     /// The program that a lab in `dir` stays with: what terraform made, tofu does not read, and the other way round. None where
     /// any will do.
     pub fn program_of(dir: &Path) -> Result<Option<PathBuf>, Error> {
         let Ok(stamp) = fs::read_to_string(dir.join(STAMP_FILE)) else { return Ok(None) };
-        let path = PathBuf::from(stamp.lines().next().unwrap_or_default());
+        let path = match serde_json::from_str::<Pin>(&stamp) {
+            Ok(pin) => pin.program.path,
+            // As it was written before programs were known by their bytes.
+            Err(_) => PathBuf::from(stamp.lines().next().unwrap_or_default()),
+        };
         if !holds_anything(&state(dir)?) {
             return Ok(None);
         }
@@ -218,27 +258,31 @@ impl Terraform {
         message::planned(&text).map_err(|source| Error::Output { verb: "show", source })
     }
 
-    /// Applies the saved plan, `at_once` resources at a time: Terraform itself refuses one that no longer fits the state.
+    /// Applies the saved plan, `at_once` resources at a time: Terraform itself refuses one that no longer fits the state. Notes
+    /// first what it is done with.
     pub async fn apply(
         &self,
         at_once: usize,
         cancel: &CancellationToken,
         on_message: impl FnMut(Message),
     ) -> Result<(), Error> {
+        let path = self.dir.join("..").join(PIN_FILE);
+        let pin = serde_json::to_vec(&self.pin).expect("paths that were read as text are JSON");
+        write_private(&path, pin).map_err(|source| Error::Write { path, source })?;
         let parallelism = format!("-parallelism={at_once}");
         let applied =
             self.messages("apply", &["apply", "-input=false", "-json", &parallelism, PLAN_FILE], cancel, on_message).await;
-        let kept = self.keep_state();
+        let kept = Self::keep_state(&self.dir);
         applied.and(kept)
     }
 
     /// Copies the state, if it is whole and not older than the copy: Terraform writes its own in place, and takes what a full
     /// disk leaves of one for "nothing is there".
-    fn keep_state(&self) -> Result<(), Error> {
-        let path = self.dir.join(COPY_FILE);
-        let Ok(bytes) = fs::read(self.dir.join(STATE_FILE)) else { return Ok(()) };
+    fn keep_state(dir: &Path) -> Result<(), Error> {
+        let path = dir.join(COPY_FILE);
+        let Ok(bytes) = fs::read(dir.join(STATE_FILE)) else { return Ok(()) };
         let Some(found) = Stamp::of(&bytes) else { return Ok(()) };
-        if Self::kept_state(&self.dir).is_some_and(|(kept, _)| found.lineage == kept.lineage && found.serial < kept.serial) {
+        if Self::kept_state(dir).is_some_and(|(kept, _)| found.lineage == kept.lineage && found.serial < kept.serial) {
             return Ok(());
         }
         let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -259,7 +303,7 @@ impl Terraform {
     /// What was there is put aside. Says what was wrong; none where all is well, or where there is no copy to go by.
     pub fn mend_state(dir: &Path) -> Result<Option<String>, Error> {
         let path = dir.join(STATE_FILE);
-        let Some((kept, copy)) = Self::kept_state(dir) else { return Ok(None) };
+        let Some((kept, copy)) = Self::kept_state(dir) else { return Self::keep_state(dir).map(|()| None) };
         let bytes = fs::read(&path);
         let wrong = match bytes.as_ref().map(|bytes| (bytes, Stamp::of(bytes))) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => "was gone",
@@ -270,7 +314,7 @@ impl Terraform {
             Ok((_, Some(found))) if found.serial < kept.serial => "was an older one",
             Ok((bytes, Some(found))) if found.serial == kept.serial && *bytes != copy => "was edited",
             // A newer one: of an apply that was cut off, or of somebody who ran Terraform by hand.
-            Ok((_, Some(_))) => return Ok(None),
+            Ok((_, Some(_))) => return Self::keep_state(dir).map(|()| None),
         };
         let write = |source| Error::Write { path: path.clone(), source };
         let mut aside = String::new();
@@ -318,7 +362,7 @@ impl Terraform {
         let args: Vec<&str> = ["state", "rm"].into_iter().chain(addresses.iter().map(String::as_str)).collect();
         let (ended, _) = self.program(&args).capture(cancel).await?;
         self.check("state rm", ended, Vec::new())?;
-        self.keep_state()
+        Self::keep_state(&self.dir)
     }
 
     async fn messages(
@@ -356,20 +400,14 @@ impl Terraform {
     }
 
     fn program(&self, args: &[&str]) -> Program {
-        let mut program = Program::new(&self.program, &self.dir)
+        Program::new(&self.program, &self.dir)
+            .fetching()
             .args(args)
             .grace(APPLY_GRACE)
             .env("TF_IN_AUTOMATION", "1")
             .env("TF_INPUT", "0")
             .env("CHECKPOINT_DISABLE", "1")
-            .env("TF_CLI_CONFIG_FILE", self.dir.join("../terraform.rc"));
-        // A registry behind a proxy is reached the user's way; nothing else of the caller's environment gets through.
-        for name in ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE"] {
-            if let Some(value) = std::env::var_os(name) {
-                program = program.env(name, value);
-            }
-        }
-        program
+            .env("TF_CLI_CONFIG_FILE", self.dir.join("../terraform.rc"))
     }
 
     /// Writes the directory's files and Terraform's own configuration beside it. Files that are right already are not
@@ -446,12 +484,13 @@ pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// The first of `names` on PATH or in `extra`.
+/// The first of `names` on PATH or in `extra`. Folders of PATH that depend on where we are do not count: a program in a
+/// folder that somebody sent us is none of ours.
 pub fn find_program(names: &[&str], extra: &Path) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     names
         .iter()
-        .flat_map(|name| std::env::split_paths(&path).map(move |dir| dir.join(name)))
+        .flat_map(|name| std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(move |dir| dir.join(name)))
         .chain(names.iter().map(|name| extra.join(name)))
-        .find(|path| path.is_file())
+        .find(|path| tools::is_program(path))
 }
