@@ -1,9 +1,9 @@
 # Every target does its own set-up through scripts/setup, which does nothing when all is there.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench build clean ui
+.PHONY: help run test test-faults check bench build clean ui
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 run: ## install what is missing, build, start the application (with no display: the first lab, in the terminal)
 	@scripts/setup build labs
@@ -23,6 +23,10 @@ test: ## install what the tests need and run them all: fast ones, then real ones
 	npm --prefix ui test
 	VLM_E2E= cargo test --workspace
 	VLM_E2E=$${VLM_E2E:-1} cargo test -p vlm-tests -- --test-threads=1 --nocapture
+
+test-faults: ## crash and break labs at every step on isolated hosts (root): docs/reliability.md, under an hour
+	@scripts/setup --no-daemon build labs tests
+	VLM_FAULTS=all VLM_E2E=require cargo test -p vlm-tests --test faults -- --test-threads=1 --nocapture
 
 check: ## format, lints, types and the fast tests: under a minute when warm
 	@scripts/setup build
