@@ -26,6 +26,7 @@ pub const PLAN_FILE: &str = "plan.tfplan";
 const STATE_FILE: &str = "terraform.tfstate";
 /// Our copy of the state: a line with its SHA-256 in hex, then the state.
 const COPY_FILE: &str = "../terraform.tfstate.kept";
+const COPY_OF_NONE: u64 = 65;
 /// Which program and provider the directory was initialised with: beside it, with the rest that is not the author's.
 const STAMP_FILE: &str = "../terraform.stamp";
 /// The provider's version, as in main.tf.
@@ -270,6 +271,7 @@ impl Terraform {
         let pin = serde_json::to_vec(&self.pin).expect("paths that were read as text are JSON");
         write_private(&path, pin).map_err(|source| Error::Write { path, source })?;
         let parallelism = format!("-parallelism={at_once}");
+        Self::keep_state(&self.dir)?;
         let applied =
             self.messages("apply", &["apply", "-input=false", "-json", &parallelism, PLAN_FILE], cancel, on_message).await;
         let kept = Self::keep_state(&self.dir);
@@ -277,15 +279,22 @@ impl Terraform {
     }
 
     /// Copies the state, if it is whole and not older than the copy: Terraform writes its own in place, and takes what a full
-    /// disk leaves of one for "nothing is there".
+    /// disk leaves of one for "nothing is there". That there is none yet is worth a copy as well.
     fn keep_state(dir: &Path) -> Result<(), Error> {
-        let path = dir.join(COPY_FILE);
-        let Ok(bytes) = fs::read(dir.join(STATE_FILE)) else { return Ok(()) };
-        let Some(found) = Stamp::of(&bytes) else { return Ok(()) };
-        if Self::kept_state(dir).is_some_and(|(kept, _)| found.lineage == kept.lineage && found.serial < kept.serial) {
+        let kept = Self::kept_state(dir);
+        let bytes = match fs::read(dir.join(STATE_FILE)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && kept.is_none() => Vec::new(),
+            Err(_) => return Ok(()),
+        };
+        let Some(found) = Stamp::of(&bytes).or(bytes.is_empty().then(Stamp::default).filter(|_| kept.is_none())) else {
+            return Ok(());
+        };
+        if kept.is_some_and(|(kept, _)| found.lineage == kept.lineage && found.serial < kept.serial) {
             return Ok(());
         }
         let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = dir.join(COPY_FILE);
         let copy = [digest.as_bytes(), b"\n", &bytes].concat();
         write_private(&path, copy).map(drop).map_err(|source| Error::Write { path, source })
     }
@@ -296,27 +305,42 @@ impl Terraform {
         let (digest, bytes) = copy.split_at_checked(65)?;
         let found: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         (digest.strip_suffix(b"\n")? == found.as_bytes()).then_some(())?;
-        Some((Stamp::of(bytes)?, bytes.to_vec()))
+        let stamp = if bytes.is_empty() { Stamp::default() } else { Stamp::of(bytes)? };
+        Some((stamp, bytes.to_vec()))
     }
 
     /// Puts the copy of the state in `dir` in its place when the state is gone, damaged, older than the copy, of another lab, or was edited.
     /// What was there is put aside. Says what was wrong; none where all is well, or where there is no copy to go by.
     pub fn mend_state(dir: &Path) -> Result<Option<String>, Error> {
         let path = dir.join(STATE_FILE);
-        let Some((kept, copy)) = Self::kept_state(dir) else { return Self::keep_state(dir).map(|()| None) };
+        let Some((kept, copy)) = Self::kept_state(dir) else {
+            let is_whole = fs::read(&path).is_ok_and(|bytes| Stamp::of(&bytes).is_some());
+            return match (is_whole, dir.join(COPY_FILE).exists()) {
+                (true, _) => Self::keep_state(dir).map(|()| None),
+                // Nothing says what was there.
+                (false, true) => Err(Error::State { path }),
+                (false, false) => Ok(None),
+            };
+        };
         let bytes = fs::read(&path);
         let wrong = match bytes.as_ref().map(|bytes| (bytes, Stamp::of(bytes))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && copy.is_empty() => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => "was gone",
             Err(_) => "could not be read",
             Ok((bytes, _)) if bytes.is_empty() => "was empty",
             Ok((_, None)) => "was damaged",
-            Ok((_, Some(found))) if found.lineage != kept.lineage => "was another one's",
+            Ok((_, Some(found))) if found.lineage != kept.lineage && !copy.is_empty() => "was another one's",
             Ok((_, Some(found))) if found.serial < kept.serial => "was an older one",
             Ok((bytes, Some(found))) if found.serial == kept.serial && *bytes != copy => "was edited",
             // A newer one: of an apply that was cut off, or of somebody who ran Terraform by hand.
             Ok((_, Some(_))) => return Self::keep_state(dir).map(|()| None),
         };
         let write = |source| Error::Write { path: path.clone(), source };
+        // Of the first apply: what it made is claimed by name.
+        if copy.is_empty() {
+            fs::remove_file(&path).map_err(write)?;
+            return Ok(Some(format!("terraform's state {wrong}, and was taken away: there was none before")));
+        }
         let mut aside = String::new();
         if bytes.is_ok_and(|bytes| !bytes.is_empty()) {
             let name = format!("{STATE_FILE}.{}", crate::store::now_ms());
@@ -346,7 +370,8 @@ impl Terraform {
 
     /// Whether `dir` may be one with something on a host: with a state that holds anything, or that cannot be read.
     pub(crate) fn may_hold(dir: &Path) -> bool {
-        dir.join(COPY_FILE).exists() || state(dir).map_or(true, |state| holds_anything(&state))
+        fs::metadata(dir.join(COPY_FILE)).is_ok_and(|copy| copy.len() > COPY_OF_NONE)
+            || state(dir).map_or(true, |state| holds_anything(&state))
     }
 
     /// Whether Terraform's state here holds anything.
@@ -422,7 +447,8 @@ impl Terraform {
     }
 }
 
-/// Which state of which series.
+/// Which state of which series. The default is of no state at all.
+#[derive(Default)]
 struct Stamp {
     lineage: String,
     serial: u64,
