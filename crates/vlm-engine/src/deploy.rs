@@ -48,6 +48,8 @@ use crate::{
 
 /// How long a guest may take to obey the power button before it is forced off.
 const SHUT_DOWN_LIMIT: Duration = Duration::from_secs(90);
+/// How long Terraform may take to notice that libvirt is gone.
+const NOTICES_WITHIN: Duration = Duration::from_secs(10);
 /// How often a stop lists the lab's domains.
 const STATES_EVERY: Duration = Duration::from_millis(500);
 
@@ -516,11 +518,10 @@ async fn apply(site: &Site, place: &Place, work: &Planned, journal: &Journal, ca
     journal.step(&place.step("claim"), place.claim(&things(&work.makes), journal)).await?;
     let on = if site.spans_hosts() { format!(" on host `{}`", place.host.name) } else { String::new() };
     journal.say(EventBody::step(format!("applying {} changes with Terraform{on}", work.changes.len())));
-    let apply = place.terraform.apply(place.resources_at_once(), cancel, |message| tell_terraform(journal, message));
     let apply = async {
         // Ends with this block.
         let _held = place.hold_back(&work.changes).await?;
-        Ok::<_, Error>(apply.await?)
+        apply_plan(place, journal, cancel).await
     };
     let applied = journal.step(&place.step("apply"), apply).await;
     // A failure of the apply matters more than one of clearing up, which the next run does again.
@@ -539,6 +540,22 @@ async fn apply(site: &Site, place: &Place, work: &Planned, journal: &Journal, ca
     Ok(())
 }
 
+/// Has Terraform apply the plan of a place. Its provider waits for ever for the answer of a daemon that is gone: we know better.
+async fn apply_plan(place: &Place, journal: &Journal, cancel: &CancellationToken) -> Result<(), Error> {
+    let give_up = CancellationToken::new();
+    let apply = place.terraform.apply(place.resources_at_once(), cancel, &give_up, |message| tell_terraform(journal, message));
+    let lost = async {
+        place.connection.until_lost().await;
+        tokio::time::sleep(NOTICES_WITHIN).await;
+        give_up.cancel();
+        std::future::pending().await
+    };
+    tokio::select! {
+        applied = apply => Ok(applied?),
+        never = lost => never,
+    }
+}
+
 async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationToken) -> Result<String, Error> {
     let site = &planned.site;
     let close = async { Ok::<_, Error>(site.engine.ports().close(&site.lab.name).await?) };
@@ -553,8 +570,7 @@ async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationT
         journal.step(&place.step("strays"), place.remove_strays(journal)).await?;
         if !work.changes.is_empty() {
             journal.say(EventBody::step(format!("destroying {} resources with Terraform", work.changes.len())));
-            let apply = place.terraform.apply(place.resources_at_once(), cancel, |message| tell_terraform(journal, message));
-            journal.step(&place.step("destroy"), async { Ok::<_, Error>(apply.await?) }).await?;
+            journal.step(&place.step("destroy"), apply_plan(place, journal, cancel)).await?;
         }
         journal.say(EventBody::step("looking for what may be left"));
         let there = place.on_host(&ours).await?;

@@ -57,6 +57,7 @@ pub struct Program {
     dir: PathBuf,
     env: Vec<(OsString, OsString)>,
     grace: Duration,
+    give_up: CancellationToken,
 }
 
 /// A line that a program printed.
@@ -75,6 +76,8 @@ pub struct Ended {
     pub status: ExitStatus,
     /// Whether we interrupted it.
     pub cancelled: bool,
+    /// Whether it was ended because what it waited for does not come any more.
+    pub given_up: bool,
     /// The end of its standard error.
     pub stderr: String,
 }
@@ -136,6 +139,12 @@ impl Program {
         self
     }
 
+    /// Lets `token` end the program: it is interrupted, and killed soon after.
+    pub fn give_up(mut self, token: CancellationToken) -> Program {
+        self.give_up = token;
+        self
+    }
+
     /// The program's path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -173,7 +182,7 @@ impl Program {
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
         let mut out = Lines::new(child.stdout.take().expect("stdout is piped"));
         let mut err = Lines::new(child.stderr.take().expect("stderr is piped"));
-        let (mut out_open, mut err_open, mut cancelled) = (true, true, false);
+        let (mut out_open, mut err_open, mut cancelled, mut given_up) = (true, true, false, false);
         let mut stderr = String::new();
         let kill_at = tokio::time::sleep(Duration::MAX);
         tokio::pin!(kill_at);
@@ -196,7 +205,12 @@ impl Program {
                     signal(group, Signal::INT);
                     kill_at.as_mut().reset(tokio::time::Instant::now() + self.grace);
                 }
-                () = &mut kill_at, if cancelled => {
+                () = self.give_up.cancelled(), if !given_up => {
+                    given_up = true;
+                    signal(group, Signal::INT);
+                    kill_at.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                }
+                () = &mut kill_at, if cancelled || given_up => {
                     signal(group, Signal::KILL);
                     break;
                 }
@@ -209,7 +223,7 @@ impl Program {
         }
         let why = if cancelled { ", cancelled" } else { "" };
         log::info!("{}, process {pid}, ended with {status}{why}", self.path.display());
-        Ok(Ended { status, cancelled, stderr })
+        Ok(Ended { status, cancelled, given_up, stderr })
     }
 
     /// Runs the program and returns its whole standard output.

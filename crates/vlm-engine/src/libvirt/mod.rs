@@ -441,6 +441,15 @@ impl Connection {
         }
     }
 
+    /// Waits until what is open now has ended; at once, where nothing is open.
+    pub async fn until_lost(&self) {
+        let end = match &*self.shared.slot.lock().await {
+            Slot::Open(session) => session.end.clone(),
+            Slot::Opening { .. } | Slot::Closed => return,
+        };
+        end.come().await;
+    }
+
     /// Counts up with each change of a domain, a network or a pool that the host tells of, and when the connection ends or is there
     /// again. It is there again when something is asked: who is told of an end asks.
     pub fn changes(&self) -> watch::Receiver<u64> {

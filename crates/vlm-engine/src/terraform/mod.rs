@@ -62,6 +62,12 @@ pub enum Error {
         /// The end of what it printed on standard error.
         stderr: String,
     },
+    /// It was ended, as nothing it waited for could come any more: the provider does not notice a connection that is gone.
+    #[error("terraform {verb} was ended, because the connection to libvirt was lost while it was at work")]
+    Lost {
+        /// `apply` …
+        verb: &'static str,
+    },
     /// It was interrupted because the run was cancelled.
     #[error("terraform {verb} was cancelled")]
     Cancelled {
@@ -260,11 +266,12 @@ impl Terraform {
     }
 
     /// Applies the saved plan, `at_once` resources at a time: Terraform itself refuses one that no longer fits the state. Notes
-    /// first what it is done with.
+    /// first what it is done with. When `give_up` is cancelled it is ended at once, and not when it is done with what it is at.
     pub async fn apply(
         &self,
         at_once: usize,
         cancel: &CancellationToken,
+        give_up: &CancellationToken,
         on_message: impl FnMut(Message),
     ) -> Result<(), Error> {
         let path = self.dir.join("..").join(PIN_FILE);
@@ -272,8 +279,8 @@ impl Terraform {
         write_private(&path, pin).map_err(|source| Error::Write { path, source })?;
         let parallelism = format!("-parallelism={at_once}");
         Self::keep_state(&self.dir)?;
-        let applied =
-            self.messages("apply", &["apply", "-input=false", "-json", &parallelism, PLAN_FILE], cancel, on_message).await;
+        let program = self.program(&["apply", "-input=false", "-json", &parallelism, PLAN_FILE]).give_up(give_up.clone());
+        let applied = self.follow("apply", program, cancel, on_message).await;
         let kept = Self::keep_state(&self.dir);
         applied.and(kept)
     }
@@ -395,11 +402,20 @@ impl Terraform {
         verb: &'static str,
         args: &[&str],
         cancel: &CancellationToken,
+        on_message: impl FnMut(Message),
+    ) -> Result<(), Error> {
+        self.follow(verb, self.program(args), cancel, on_message).await
+    }
+
+    async fn follow(
+        &self,
+        verb: &'static str,
+        program: Program,
+        cancel: &CancellationToken,
         mut on_message: impl FnMut(Message),
     ) -> Result<(), Error> {
         let mut diagnostics = Vec::new();
-        let ended = self
-            .program(args)
+        let ended = program
             .run(cancel, |line| {
                 let message = match line {
                     Line::Out(line) => message::parse(&line),
@@ -417,6 +433,9 @@ impl Terraform {
     fn check(&self, verb: &'static str, ended: Ended, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
         if ended.cancelled {
             return Err(Error::Cancelled { verb });
+        }
+        if ended.given_up {
+            return Err(Error::Lost { verb });
         }
         if !ended.status.success() {
             return Err(Error::Failed { verb, diagnostics, stderr: ended.stderr });
