@@ -893,10 +893,17 @@ pub fn explain(error: &Error, lab: &str) -> Explained {
             let attempt = task.as_ref().map_or("ansible failed".to_owned(), |task| format!("ansible failed: task `{task}`"));
             (attempt, Tool::Ansible, format!("{words}\n{stderr}"))
         }
-        Error::Libvirt(libvirt::Error::Connect { uri, reason }) => {
-            (format!("could not reach libvirt at {uri}"), Tool::Libvirt, reason.clone())
-        }
-        Error::Libvirt(libvirt::Error::Call { what, reason }) => (format!("could not {what}"), Tool::Libvirt, reason.clone()),
+        Error::Libvirt(error) => match attempted(error) {
+            Some((attempt, reason)) => (attempt, Tool::Libvirt, reason),
+            None => return Explained { message, hint, evidence: None },
+        },
+        Error::Host { host, error } => match &**error {
+            hosts::Error::Libvirt(error) => match attempted(error) {
+                Some((attempt, reason)) => (format!("host `{host}`: {attempt}"), Tool::Libvirt, reason),
+                None => return Explained { message, hint, evidence: None },
+            },
+            _ => return Explained { message, hint, evidence: None },
+        },
         _ => return Explained { message, hint, evidence: None },
     };
     let card = failures::card(tool, &said);
@@ -911,6 +918,19 @@ pub fn explain(error: &Error, lab: &str) -> Explained {
     let evidence = evidence.filter(|_| said.trim().lines().count() > 1);
     let hint = if hint.is_empty() { card.remedy } else { format!("{}; {hint}", card.remedy) };
     Explained { message: whole, hint, evidence }
+}
+
+/// What was asked of libvirt in vain, and its words; none where the error has words of ours alone.
+fn attempted(error: &libvirt::Error) -> Option<(String, String)> {
+    match error {
+        libvirt::Error::Connect { uri, reason } => Some((format!("could not reach libvirt at {uri}"), reason.clone())),
+        libvirt::Error::Call { what, reason } => Some((format!("could not {what}"), reason.clone())),
+        libvirt::Error::Old { .. }
+        | libvirt::Error::Hangs { .. }
+        | libvirt::Error::Lost { .. }
+        | libvirt::Error::Read { .. }
+        | libvirt::Error::Cancelled => None,
+    }
 }
 
 fn explain_ourselves(error: &Error, lab: &str) -> (String, String) {

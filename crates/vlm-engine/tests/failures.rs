@@ -185,5 +185,7 @@ fn failures_are_told_with_what_was_attempted() {
         reason: "Requested operation is not valid: network 'hello.lan' is not active".into(),
     }));
     tell(deploy::Error::Libvirt(libvirt::Error::Call { what: "start `hello.web`".into(), reason: "not today".into() }));
+    let error = libvirt::Error::Call { what: "start `hello.web`".into(), reason: "storage pool 'vlm' is not active".into() };
+    tell(deploy::Error::Host { host: "away".into(), error: Box::new(error.into()) });
     expect_file!["expected/failures.txt"].assert_eq(&text);
 }
