@@ -106,9 +106,16 @@ pub enum Error {
 impl Program {
     /// `path`, to be run in `dir`. Its locale is C.UTF-8, as we read what it says.
     pub fn new(path: impl Into<PathBuf>, dir: impl Into<PathBuf>) -> Program {
-        Program { path: path.into(), args: Vec::new(), dir: dir.into(), env: Vec::new(), grace: GRACE }
-            .let_through(&ALLOWED)
-            .env("LC_ALL", "C.UTF-8")
+        Program {
+            path: path.into(),
+            args: Vec::new(),
+            dir: dir.into(),
+            env: Vec::new(),
+            grace: GRACE,
+            give_up: CancellationToken::new(),
+        }
+        .let_through(&ALLOWED)
+        .env("LC_ALL", "C.UTF-8")
     }
 
     /// Lets the program fetch things the user's way: through proxies and by the certificates that the environment names.
