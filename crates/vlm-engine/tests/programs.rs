@@ -207,7 +207,7 @@ async fn a_provider_of_other_bytes_is_refused() {
     fs::create_dir_all(&dir).unwrap();
     let terraform =
         |digest: &str| Terraform { program: program.clone(), mirror: None, dir: dir.clone(), pin: pin(&program, digest) };
-    terraform("1111111111111111").apply(1, &cancel, |_| {}).await.unwrap();
+    terraform("1111111111111111").apply(1, &cancel, &cancel, |_| {}).await.unwrap();
     // Nothing is there that was made with it: any will do.
     terraform("2222222222222222").init(&cancel).await.unwrap();
 
