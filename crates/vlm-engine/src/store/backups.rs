@@ -34,7 +34,6 @@ const DAYS: i64 = 14;
 /// Why a copy was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub enum Reason {
     /// The first change of a day.
     Daily,
@@ -57,7 +56,6 @@ impl Reason {
 
 /// A copy of the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Copy {
     /// The file.
     pub path: PathBuf,
@@ -72,7 +70,6 @@ pub struct Copy {
     /// The first 16 hex digits of that line's hash.
     pub audit_head: String,
     /// Its size, in bytes.
-    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub bytes: u64,
 }
 
