@@ -126,6 +126,7 @@ impl Host {
             .env("HOME", &self.scratch)
             .env("XDG_DATA_HOME", self.scratch.join("data"))
             .env("XDG_CONFIG_HOME", self.scratch.join("config"))
+            .env("XDG_STATE_HOME", self.scratch.join("state"))
             .env("XDG_CACHE_HOME", self.scratch.join("cache"))
             .env("VLM_TOOLS", tools());
         command

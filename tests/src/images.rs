@@ -44,7 +44,8 @@ impl Image {
                 run(Command::new(vlm())
                     .args(["image", "build", self.name()])
                     .env("XDG_DATA_HOME", &data)
-                    .env("XDG_CONFIG_HOME", &data));
+                    .env("XDG_CONFIG_HOME", &data)
+                    .env("XDG_STATE_HOME", &data));
                 let built = fs::read_dir(data.join("vlm/images")).expect("an image was built").flatten();
                 let image = built.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|e| e == "qcow2"));
                 fs::rename(image.expect("an image was built"), out).expect("one file system holds the cache");

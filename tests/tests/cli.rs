@@ -797,6 +797,11 @@ fn the_log_tells_what_was_done_and_no_secret() {
     assert!(lines[0].ends_with("vlm list") && lines[0].contains(" info "), "{log}");
     assert!(lines[1].ends_with("ssh nowhere/web -- …") && lines[2].ends_with("image add x https://…@example.org/x?…"), "{log}");
     assert!(!log.contains("CANARY"), "{log}");
+    let mut loud = user.command(&["list"]);
+    loud.env("VLM_LOG", "loud").env("XDG_STATE_HOME", user.dir().join("other"));
+    Running::start(loud).end(Duration::from_secs(60)).ends(0);
+    let other = fs::read_to_string(user.dir().join("other/vlm/vlm.log")).expect("there is a log");
+    assert!(other.contains("VLM_LOG is `loud`, which is no level"), "{other}");
     let mut quiet = user.command(&["list"]);
     quiet.env("VLM_LOG", "error");
     Running::start(quiet).end(Duration::from_secs(60)).ends(0);

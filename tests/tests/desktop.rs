@@ -33,7 +33,8 @@ fn a_saved_lab_is_listed_with_its_machines() {
         command
             .args(&words[1..])
             .env("XDG_DATA_HOME", dir.path().join("data"))
-            .env("XDG_CONFIG_HOME", dir.path().join("config"));
+            .env("XDG_CONFIG_HOME", dir.path().join("config"))
+            .env("XDG_STATE_HOME", dir.path().join("state"));
         command
     });
 

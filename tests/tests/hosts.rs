@@ -18,6 +18,7 @@ fn users(host: &Host, args: &[&str]) -> Command {
         .env("HOME", host.scratch())
         .env("XDG_DATA_HOME", host.scratch().join("data"))
         .env("XDG_CONFIG_HOME", host.scratch().join("config"))
+        .env("XDG_STATE_HOME", host.scratch().join("state"))
         .env("XDG_RUNTIME_DIR", host.scratch())
         .env_remove("SSH_AUTH_SOCK");
     command

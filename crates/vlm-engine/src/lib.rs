@@ -174,6 +174,11 @@ impl Engine {
             .map_err(|source| OpenError::Dir { path: dirs.data.clone(), source })?;
         let settings = Settings::read(&dirs.config.join("settings.toml"))?;
         logs::start(&dirs.state, settings.log_level());
+        if let Ok(word) = env::var("VLM_LOG")
+            && logs::level(&word).is_none()
+        {
+            log::warn!("VLM_LOG is `{word}`, which is no level: off, error, warn, info, debug or trace");
+        }
         log::info!("vlm {} opened on {}: {}", env!("CARGO_PKG_VERSION"), dirs.data.display(), logs::words(env::args()));
         let path = dirs.database();
         let store = Store::open(&path).map_err(|error| match error {

@@ -261,6 +261,7 @@ pub async fn spawn_detached(path: &Path, args: &[&str], limit: Duration) -> Resu
         });
     }
     let mut child = command.spawn().map_err(|source| Error::Spawn { path: path.to_owned(), source })?;
+    log::info!("started {}, process {}, which outlives us", path.display(), child.id().unwrap_or(0));
     let mut out = Lines::new(child.stdout.take().expect("stdout is piped"));
     let line = tokio::time::timeout(limit, out.next()).await.unwrap_or(Ok(None));
     Ok(line.map_err(|source| Error::Lost { path: path.to_owned(), source })?.unwrap_or_default())

@@ -29,8 +29,8 @@ pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Takes a text over.
-    pub fn new(text: String) -> Secret {
-        Secret(Zeroizing::new(text))
+    pub fn new(text: impl Into<Zeroizing<String>>) -> Secret {
+        Secret(text.into())
     }
 
     /// The text, for the one place that needs it.
@@ -160,7 +160,7 @@ impl Secrets {
             Place::Keyring => asked("give a secret", move |service| {
                 let Some(item) = find(service, kind, &name)? else { return Ok(None) };
                 let mut bytes = item.get_secret()?;
-                let text = std::str::from_utf8(&bytes).map(|text| Secret::new(text.to_owned()));
+                let text = std::str::from_utf8(&bytes).map(|text| Secret::new(Zeroizing::new(text.to_owned())));
                 bytes.zeroize();
                 text.map(Some).map_err(|_| Fault::UnsupportedSecretFormat)
             }),

@@ -216,7 +216,9 @@ fn an_older_state_put_in_place_is_noticed_by_the_seal() {
     save(&Store::open(&path).unwrap(), "two", "2");
     fs::copy(&old, &path).unwrap();
     match Store::open(&path) {
-        Err(Error::Damaged { what }) => assert!(what.starts_with("its newest changes are gone"), "{what}"),
+        Err(Error::Damaged { what }) => {
+            assert!(what.starts_with("its newest changes are gone") && what.contains("`vlm restore"), "{what}")
+        }
         other => panic!("opened: {:?}", other.err()),
     }
     // Who wants just that says so: the file is whole in itself.
@@ -227,7 +229,7 @@ fn an_older_state_put_in_place_is_noticed_by_the_seal() {
     // The database gone altogether is no invitation to begin anew.
     fs::remove_file(&path).unwrap();
     match Store::open(&path) {
-        Err(Error::Damaged { what }) => assert_eq!(what, "it is gone"),
+        Err(Error::Damaged { what }) => assert!(what.starts_with("it is gone (to begin anew, delete "), "{what}"),
         other => panic!("opened: {:?}", other.err()),
     }
 }

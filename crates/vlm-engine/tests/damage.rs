@@ -239,3 +239,72 @@ fn a_damaged_database_is_named_and_its_last_good_copy_offered() {
     assert!(text.contains("vlm restore last") && text.contains("lab newer, 1 revision, 1 line of the audit"), "{text}");
     assert!(fs::read(&path).unwrap() == torn, "a damaged database is left as it is");
 }
+
+#[test]
+fn several_who_write_and_come_and_go_damage_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vlm.sqlite3");
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let path = &path;
+            scope.spawn(move || {
+                for round in 0..8 {
+                    let store = Store::open(path).unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+                    (0..5).for_each(|n| store.audit("note", &format!("{writer}/{round}/{n}"), "").unwrap());
+                }
+            });
+        }
+    });
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.audit_rows(None, 1000).unwrap().len(), 4 * 8 * 5);
+    drop(store);
+    // Read as a whole: a touched file is not trusted.
+    fs::File::options()
+        .append(true)
+        .open(&path)
+        .unwrap()
+        .set_times(fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH))
+        .unwrap();
+    Store::open(&path).unwrap();
+}
+
+/// Writes until it is killed, and says each time what is on the disk.
+#[test]
+#[ignore = "started by what_a_killed_writer_said_is_there"]
+fn write_until_killed() {
+    let store = Store::open(Path::new(&std::env::var_os("VLM_TEST_DATABASE").unwrap())).unwrap();
+    for n in 0.. {
+        store.audit("note", &format!("{n}"), "").unwrap();
+        println!("\nwritten");
+    }
+}
+
+#[test]
+fn what_a_killed_writer_said_is_there() {
+    use std::io::BufRead;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vlm.sqlite3");
+    let mut before = 0;
+    for round in 0..12 {
+        let mut writer = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "write_until_killed", "--ignored", "--nocapture"])
+            .env("VLM_TEST_DATABASE", &path)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufReader::new(writer.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut said = lines.filter(|line| line == "written");
+        let mut count = said.by_ref().take(1 + 7 * round).count();
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        count += said.count(); // what it still said in the meantime
+        let store = Store::open(&path).unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+        let there = store.audit_rows(None, 10_000).unwrap().len();
+        // One more may be there whose writer did not come to say so.
+        assert!(
+            (before + count..=before + count + 1).contains(&there),
+            "round {round}: {there} lines, {before} + {count} were said"
+        );
+        before = there;
+    }
+}

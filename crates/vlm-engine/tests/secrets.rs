@@ -68,9 +68,9 @@ async fn keep_and_forget(secrets: &Secrets, place: Place) {
     assert_eq!(secrets.place().await, place);
     for kind in Kind::ALL {
         assert_eq!(secrets.get(kind, "one").await.unwrap(), None);
-        assert_eq!(secrets.set(kind, "one", Secret::new("before".into())).await.unwrap(), place);
+        assert_eq!(secrets.set(kind, "one", Secret::new("before".to_owned())).await.unwrap(), place);
         secrets.set(kind, "one", Secret::new(canary(kind))).await.unwrap();
-        secrets.set(kind, "two", Secret::new("another".into())).await.unwrap();
+        secrets.set(kind, "two", Secret::new("another".to_owned())).await.unwrap();
     }
     for kind in Kind::ALL {
         assert_eq!(secrets.get(kind, "one").await.unwrap().unwrap().expose(), canary(kind));

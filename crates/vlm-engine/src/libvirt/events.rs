@@ -54,7 +54,10 @@ pub(super) struct End {
 impl End {
     /// Marks it as ended; the first reason stays.
     pub(super) fn mark(&self, why: impl Into<String>) {
-        let _ = self.why.set(why.into());
+        let why = why.into();
+        if self.why.set(why.clone()).is_ok() {
+            log::info!("a connection to libvirt ended: {why}");
+        }
         self.ended.cancel();
     }
 

@@ -30,11 +30,14 @@ use crate::{lock::Lock, terraform::create_private_dir};
 const NEWEST: usize = 10;
 /// For how many days the newest copy of the day stays.
 const DAYS: i64 = 14;
+/// Names of copies that are not whole yet begin with this.
+const COPYING: &str = ".vlm-copy-";
+/// Names of folders in which a database is looked at begin with this.
+const ASIDE: &str = ".vlm-aside-";
 
 /// Why a copy was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub enum Reason {
     /// The first change of a day.
     Daily,
@@ -57,7 +60,6 @@ impl Reason {
 
 /// A copy of the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Copy {
     /// The file.
     pub path: PathBuf,
@@ -72,7 +74,6 @@ pub struct Copy {
     /// The first 16 hex digits of that line's hash.
     pub audit_head: String,
     /// Its size, in bytes.
-    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub bytes: u64,
 }
 
@@ -198,6 +199,7 @@ pub(super) fn keep(connection: &Connection, database: &Path, reason: Reason) -> 
     sync_dir(&dir).map_err(io)?;
     log::info!("copied the database to {}", path.display());
     prune(database, now)?;
+    sweep(&dir);
     Ok(Copy { path, reason: Some(reason), ..copy })
 }
 
@@ -225,10 +227,22 @@ fn prune(database: &Path, now: i64) -> Result<(), Error> {
     Ok(())
 }
 
+/// Takes away what was left by one who was killed over a copy, an hour ago or more.
+fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(COPYING) || name.starts_with(ASIDE));
+        let age = entry.metadata().and_then(|meta| meta.modified()).map(|time| time.elapsed().unwrap_or_default());
+        if ours && age.is_ok_and(|age| age > Duration::from_secs(60 * 60)) {
+            let path = entry.path();
+            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }; // the next one tries again
+        }
+    }
+}
+
 /// Copies into a nameless file of `dir`, reads it as a whole, and makes it durable. `shown` stands in errors.
 fn write(connection: &Connection, dir: &Path, shown: &Path) -> Result<(tempfile::NamedTempFile, Copy), Error> {
     let io = |source| Error::Copy { path: shown.to_owned(), source };
-    let file = tempfile::Builder::new().prefix(".vlm-copy-").tempfile_in(dir).map_err(io)?; // its mode is 0600
+    let file = tempfile::Builder::new().prefix(COPYING).tempfile_in(dir).map_err(io)?; // its mode is 0600
     {
         let mut copy = Connection::open(file.path())?;
         copy.pragma_update(None, "synchronous", "OFF")?; // one fsync at the end does
@@ -296,7 +310,7 @@ struct Aside {
 
 fn open_aside(path: &Path, scratch: &Path) -> Result<Aside, Error> {
     let io = |source| Error::Copy { path: path.to_owned(), source };
-    let dir = tempfile::Builder::new().prefix(".vlm-aside-").tempdir_in(scratch).map_err(io)?; // its mode is 0700
+    let dir = tempfile::Builder::new().prefix(ASIDE).tempdir_in(scratch).map_err(io)?; // its mode is 0700
     let to = dir.path().join("database");
     fs::copy(path, &to).map_err(io)?;
     if journal(path).exists() {
@@ -363,6 +377,7 @@ impl Restore {
         let dir = folder_of(database);
         create_private_dir(dir).map_err(|source| Error::Copy { path: dir.to_owned(), source })?;
         let lock = Lock::alone(dir, &name_of(database))?;
+        sweep(dir);
         let labs = lab_locks(&dir.join("locks"))?;
         let from = match from {
             Some(from) => from.to_owned(),
@@ -404,7 +419,8 @@ impl Restore {
         // aside, which its seal tells.
         let was_there = database.exists();
         if was_there {
-            fs::hard_link(&database, &kept).map_err(io(&kept))?;
+            // Where the file system knows no links, a copy does.
+            fs::hard_link(&database, &kept).or_else(|_| fs::copy(&database, &kept).map(drop)).map_err(io(&kept))?;
         }
         if journal(&database).exists() {
             fs::rename(journal(&database), journal(&kept)).map_err(io(&kept))?;

@@ -258,7 +258,8 @@ impl Store {
             // SQLite would make a new one, and throw away a journal that still holds something.
             if seal.is_some() || length(&seal::journal(path)) > 0 {
                 let what = if path.exists() { "it is empty" } else { "it is gone" };
-                return Err(Error::Damaged { what: what.into() });
+                let seal = seal::path_of(path);
+                return Err(Error::Damaged { what: format!("{what} (to begin anew, delete {}, too)", seal.display()) });
             }
             // SQLite gives its journals the mode of the database. If this fails, opening says why.
             let _ = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
@@ -312,7 +313,8 @@ impl Store {
         if let Some(seal) = seal
             && let Some(what) = integrity::cut_off(connection, seal)?
         {
-            return damaged(what);
+            let path = connection.path().unwrap_or_default();
+            return damaged(format!("{what}; what is left is whole, and `vlm restore {path}` goes on with it"));
         }
         Ok(())
     }
