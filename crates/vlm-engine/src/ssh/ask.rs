@@ -131,14 +131,14 @@ mod tests {
         struct Curt;
         impl Person for Curt {
             fn answer<'a>(&'a self, _: &'a Question) -> Answer<'a> {
-                Box::pin(async { Some(vec![Secret::new("one".into())]) })
+                Box::pin(async { Some(vec![Secret::new("one".to_owned())]) })
             }
             fn tell(&self, _: &str) {}
         }
         let second = Duration::from_secs(1);
         let password = Question::Password { host: "lab1".into(), again: false };
         assert_eq!(Asker::default().ask(&password, second).await, None);
-        assert_eq!(Asker::new(Curt).ask(&password, second).await, Some(vec![Secret::new("one".into())]));
+        assert_eq!(Asker::new(Curt).ask(&password, second).await, Some(vec![Secret::new("one".to_owned())]));
         let prompt = Prompt { text: "?".into(), echo: true };
         let two = Question::Interactive {
             host: "lab1".into(),
