@@ -100,8 +100,9 @@ fn rotate(path: &Path) -> io::Result<()> {
     if rustix::fs::flock(lock.as_fd(), rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(()); // somebody is at it
     }
-    if fs::metadata(path)?.len() <= FULL {
-        return Ok(()); // somebody was faster
+    // It may be gone: somebody was faster, and nobody has written since.
+    if !fs::metadata(path).is_ok_and(|log| log.len() > FULL) {
+        return Ok(());
     }
     for n in (1..KEPT).rev() {
         match fs::rename(numbered(n), numbered(n + 1)) {
