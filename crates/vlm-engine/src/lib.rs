@@ -6,6 +6,7 @@
 pub mod acceleration;
 pub mod ansible;
 pub mod deploy;
+pub mod disk;
 pub mod export;
 pub mod hosts;
 pub mod images;

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,18 @@ pub struct Program {
     dir: PathBuf,
     env: Vec<(OsString, OsString)>,
     grace: Duration,
+    limits: Option<Limits>,
+}
+
+/// What a program may take, where what it reads may be made to make it take all there is.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Address space, in bytes.
+    pub memory_bytes: u64,
+    /// Time on a processor, in seconds.
+    pub cpu_s: u64,
+    /// Time by the clock; then it is killed.
+    pub time: Duration,
 }
 
 /// A line that a program printed.
@@ -48,6 +60,8 @@ pub struct Ended {
     pub status: ExitStatus,
     /// Whether we interrupted it.
     pub cancelled: bool,
+    /// Whether it was killed because its time was over.
+    pub overdue: bool,
     /// The end of its standard error.
     pub stderr: String,
 }
@@ -81,7 +95,7 @@ impl Program {
             .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
             .chain([("LC_ALL".into(), "C.UTF-8".into())])
             .collect();
-        Program { path: path.into(), args: Vec::new(), dir: dir.into(), env, grace: GRACE }
+        Program { path: path.into(), args: Vec::new(), dir: dir.into(), env, grace: GRACE, limits: None }
     }
 
     /// Adds arguments.
@@ -99,6 +113,12 @@ impl Program {
     /// How long the program may take to end by itself when it is interrupted; 30 s unless said otherwise.
     pub fn grace(mut self, grace: Duration) -> Program {
         self.grace = grace;
+        self
+    }
+
+    /// Sets what the program may take.
+    pub fn limits(mut self, limits: Limits) -> Program {
+        self.limits = Some(limits);
         self
     }
 
@@ -121,11 +141,17 @@ impl Program {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        // SAFETY: between fork and exec only two system calls are made, which neither allocate nor take locks.
+        let limits = self.limits;
+        // SAFETY: between fork and exec only a few system calls are made, which neither allocate nor take locks.
         unsafe {
-            command.pre_exec(|| {
+            command.pre_exec(move || {
                 rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
                 rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+                if let Some(limits) = limits {
+                    let at_most = |amount| Rlimit { current: Some(amount), maximum: Some(amount) };
+                    rustix::process::setrlimit(Resource::As, at_most(limits.memory_bytes))?;
+                    rustix::process::setrlimit(Resource::Cpu, at_most(limits.cpu_s))?;
+                }
                 Ok(())
             });
         }
@@ -133,10 +159,11 @@ impl Program {
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
         let mut out = Lines::new(child.stdout.take().expect("stdout is piped"));
         let mut err = Lines::new(child.stderr.take().expect("stderr is piped"));
-        let (mut out_open, mut err_open, mut cancelled) = (true, true, false);
+        let (mut out_open, mut err_open, mut cancelled, mut overdue) = (true, true, false, false);
         let mut stderr = String::new();
         let kill_at = tokio::time::sleep(Duration::MAX);
-        tokio::pin!(kill_at);
+        let over_at = tokio::time::sleep(self.limits.map_or(Duration::MAX, |limits| limits.time));
+        tokio::pin!(kill_at, over_at);
 
         while out_open || err_open {
             tokio::select! {
@@ -160,10 +187,15 @@ impl Program {
                     signal(group, Signal::KILL);
                     break;
                 }
+                () = &mut over_at => {
+                    overdue = true;
+                    signal(group, Signal::KILL);
+                    break;
+                }
             }
         }
         let status = child.wait().await.map_err(lost)?;
-        Ok(Ended { status, cancelled, stderr })
+        Ok(Ended { status, cancelled, overdue, stderr })
     }
 
     /// Runs the program and returns its whole standard output.
