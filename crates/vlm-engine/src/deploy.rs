@@ -111,6 +111,9 @@ pub enum Error {
     /// Images that a recipe can build are not built yet.
     #[error("images that must be built first: {}", .0.join(", "))]
     ImagesToBuild(Vec<String>),
+    /// Images that the catalog has are not downloaded yet.
+    #[error("images that must be downloaded first: {}", .0.join(", "))]
+    ImagesToPull(Vec<String>),
     /// The host has what stands in the way, or lacks what is needed. Nothing was touched.
     #[error("{message}; {remedy}")]
     Refused {
@@ -136,6 +139,7 @@ impl Error {
         match self {
             Error::Problems { .. }
             | Error::ImagesToBuild(_)
+            | Error::ImagesToPull(_)
             | Error::Refused { .. }
             | Error::Lock(lock::Error::Busy { .. }) => true,
             Error::Labs(error) => matches!(
@@ -789,6 +793,7 @@ pub fn explain(error: &Error, lab: &str) -> (String, String) {
             "correct the path, or take the line out: then it is looked for".to_owned()
         }
         Error::Ansible(_) => format!("mend the task, then `vlm up {lab}`: only what is not configured yet is done again"),
+        Error::ImagesToPull(_) => "download them with `vlm image pull NAME`; `vlm up` asks and does it".to_owned(),
         Error::Libvirt(libvirt::Error::Connect { .. }) => {
             "is libvirtd running, and are you in the group libvirt? `virsh -c qemu:///system list` must work".to_owned()
         }
@@ -836,7 +841,10 @@ impl Site {
         missing.sort();
         missing.dedup();
         if !missing.is_empty() && !whatever {
-            return Err(Error::ImagesToBuild(missing));
+            // What a recipe can build is built, also where the catalog has that name, too.
+            let recipe = |image: &String| images::RECIPES.iter().any(|(name, ..)| name == image);
+            let (build, pull): (Vec<_>, Vec<_>) = missing.into_iter().partition(recipe);
+            return Err(if build.is_empty() { Error::ImagesToPull(pull) } else { Error::ImagesToBuild(build) });
         }
         let dir = engine.dirs().lab(name);
         let terraform = engine.terraform(&dir.join(LOCAL).join("terraform"))?;

@@ -14,7 +14,10 @@ use tokio_util::sync::CancellationToken;
 use vlm_lab::{model::Size, problems::ImageFacts};
 
 use crate::{
-    Engine, Resource, disk,
+    Engine, Resource,
+    catalog::{self, Check, Entry},
+    disk,
+    download::{self, Limits, Progress, Wanted},
     process::{self, Line, Program},
     store::{self, ImageRow, LabState, now_ms, rfc3339},
     terraform::create_private_dir,
@@ -68,6 +71,15 @@ pub enum Error {
     /// The name cannot be one.
     #[error("`{0}` is no name for an image: use lower-case letters, digits, dots and hyphens")]
     Name(String),
+    /// A catalog.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    /// A download.
+    #[error(transparent)]
+    Download(download::Error),
+    /// No image of that name can be downloaded.
+    #[error("`{0}` is not in the catalog; `vlm image catalog` shows what is, and an address works, too")]
+    NotInCatalog(String),
     /// No recipe of that name.
     #[error("there is no recipe `{0}`; recipes: {known}", known = RECIPES.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", "))]
     NoRecipe(String),
@@ -101,9 +113,12 @@ impl Error {
         match self {
             Error::Disk(disk::Error::Refused { .. } | disk::Error::Read { .. })
             | Error::Name(_)
+            | Error::Catalog(_)
+            | Error::NotInCatalog(_)
             | Error::NoRecipe(_)
             | Error::Unknown(_)
             | Error::InUse { .. } => true,
+            Error::Download(error) => error.is_refusal(),
             Error::Store(_)
             | Error::Process(_)
             | Error::Io { .. }
@@ -119,6 +134,15 @@ impl From<disk::Error> for Error {
         match error {
             disk::Error::Cancelled => Error::Cancelled,
             error => Error::Disk(error),
+        }
+    }
+}
+
+impl From<download::Error> for Error {
+    fn from(error: download::Error) -> Error {
+        match error {
+            download::Error::Cancelled => Error::Cancelled,
+            error => Error::Download(error),
         }
     }
 }
@@ -145,10 +169,16 @@ impl Images<'_> {
             .collect())
     }
 
-    /// What labs may name: images that are here, and recipes that can be built.
+    /// What can be downloaded, by name.
+    pub fn catalog(&self) -> Result<BTreeMap<String, Entry>, Error> {
+        Ok(catalog::read(&self.engine.dirs().config.join("catalog.toml"))?)
+    }
+
+    /// What labs may name: images that are here, those that can be built, and those that can be downloaded.
     pub fn known(&self) -> Result<BTreeMap<String, ImageFacts>, Error> {
         let unknown = ImageFacts { virtual_size: Size::bytes(0), uefi: None };
         let mut known: BTreeMap<_, _> = RECIPES.iter().map(|(name, ..)| (name.to_string(), unknown.clone())).collect();
+        known.extend(self.catalog()?.into_keys().map(|name| (name, unknown.clone())));
         for row in self.engine.store().images()? {
             known.insert(row.name, ImageFacts { virtual_size: Size::bytes(row.virtual_bytes as u64), uefi: None });
         }
@@ -192,6 +222,42 @@ impl Images<'_> {
         }
         let source = format!("recipe {recipe}");
         self.take(recipe, &out, &source, true, &source, cancel).await
+    }
+
+    /// Downloads an image, verifies it and takes it under `name`. What came of a download that did not end is kept and gone on
+    /// with.
+    pub async fn pull(
+        &self,
+        entry: &Entry,
+        name: &str,
+        limits: &Limits,
+        cancel: &CancellationToken,
+        mut progress: impl FnMut(Progress) + Send,
+    ) -> Result<Image, Error> {
+        check_name(name)?;
+        let limits = Limits { bytes: entry.limit_bytes.unwrap_or(limits.bytes), ..*limits };
+        let digest = match &entry.check {
+            Check::Pinned(digest) => Some(digest.clone()),
+            Check::Published { url, algorithm } => {
+                progress(Progress::Step(format!(
+                    "asking {} for its {}",
+                    url.host_str().unwrap_or_default(),
+                    algorithm.as_str()
+                )));
+                Some(download::published(url, *algorithm, entry.file_name(), entry.typed, &limits, cancel).await?)
+            }
+            Check::Nothing => None,
+        };
+        let wanted = Wanted { url: entry.url.clone(), digest, typed: entry.typed };
+        let dir = self.engine.dirs().data.join("images").join("partial");
+        let fetched = download::fetch(&wanted, &dir, &limits, cancel, &mut progress).await?;
+        progress(Progress::Step("looking at the image".into()));
+        let shown = download::shown(&entry.url);
+        let taken = self.take(name, fetched.path(), &shown, true, &format!("url {shown}"), cancel).await;
+        if matches!(taken, Ok(_) | Err(Error::Disk(disk::Error::Refused { .. }))) {
+            fetched.done();
+        }
+        taken
     }
 
     /// Forgets an image, and deletes its file when no other name has it.
@@ -238,7 +304,7 @@ impl Images<'_> {
     }
 
     /// Takes the disk image at `path`, known to people as `shown`, into the store. With `ours`, nobody else writes the file, and
-    /// it goes.
+    /// it may be moved.
     async fn take(
         &self,
         name: &str,
@@ -280,9 +346,7 @@ impl Images<'_> {
 
 /// Refuses what lab files cannot name.
 fn check_name(name: &str) -> Result<(), Error> {
-    let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
-    let right = name.len() <= 63 && name.chars().all(valid) && name.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if right { Ok(()) } else { Err(Error::Name(name.to_owned())) }
+    if catalog::is_name(name) { Ok(()) } else { Err(Error::Name(name.to_owned())) }
 }
 
 /// SHA-256 in hex, and length, of a file; its bytes are on the disk when this returns.

@@ -5,8 +5,10 @@
 
 pub mod acceleration;
 pub mod ansible;
+pub mod catalog;
 pub mod deploy;
 pub mod disk;
+pub mod download;
 pub mod export;
 pub mod hosts;
 pub mod images;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses what it needs")]
 
+pub mod server;
+
 use std::{
     fs,
     path::{Path, PathBuf},
