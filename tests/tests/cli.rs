@@ -248,7 +248,7 @@ fn an_empty_store_has_nothing_and_says_how_to_begin() {
     user.check(
         &["image", "list"],
         expect![[r#"
-        debian-12            not built: minimal Debian 12 with cloud-init, from packages (vlm image build debian-12)
+        debian-12            not built: minimal Debian 12 with cloud-init, from packages (vlm image build debian-12; or vlm image pull debian-12)
         0
     "#]],
     );

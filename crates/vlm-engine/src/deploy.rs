@@ -142,6 +142,7 @@ impl Error {
             | Error::ImagesToPull(_)
             | Error::Refused { .. }
             | Error::Lock(lock::Error::Busy { .. }) => true,
+            Error::Images(error) | Error::Labs(labs::Error::Images(error)) => error.is_refusal(),
             Error::Labs(error) => matches!(
                 error,
                 labs::Error::Unknown(_)

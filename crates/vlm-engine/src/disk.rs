@@ -155,7 +155,7 @@ pub(crate) async fn as_qcow2(
     let mut path = fs::canonicalize(path).map_err(|source| read(path, source))?;
     let mut ours = ours;
     if kind(&path)? == Kind::Xz {
-        path = unpack(path, name, work.join("unpacked"), cancel).await?;
+        path = unpack(path, name, work.join("unpacked"), MAX_UNPACKED, cancel).await?;
         ours = true;
     }
     let format = kind(&path)?;
@@ -259,8 +259,8 @@ fn words(ended: &Ended) -> String {
     }
 }
 
-/// Unpacks `packed` to `to`, which it returns.
-async fn unpack(packed: PathBuf, name: &str, to: PathBuf, cancel: &CancellationToken) -> Result<PathBuf, Error> {
+/// Unpacks `packed` to `to`, which it returns, as long as no more than `most` comes out of it.
+async fn unpack(packed: PathBuf, name: &str, to: PathBuf, most: Size, cancel: &CancellationToken) -> Result<PathBuf, Error> {
     let (name, cancel) = (name.to_owned(), cancel.clone());
     let work = move || {
         let read = |source| Error::Read { path: packed.clone(), source };
@@ -283,8 +283,8 @@ async fn unpack(packed: PathBuf, name: &str, to: PathBuf, cancel: &CancellationT
                 return Ok(to);
             }
             written += n as u64;
-            if written > MAX_UNPACKED.as_bytes() {
-                return Err(not(format!("unpacked, it is larger than {MAX_UNPACKED}")));
+            if written > most.as_bytes() {
+                return Err(not(format!("unpacked, it is larger than {most}, which no image has")));
             }
             if written > room {
                 let mib = room >> 20;
@@ -305,4 +305,24 @@ pub(crate) fn free_bytes(dir: &Path) -> io::Result<u64> {
 /// Makes sure that names given or taken in `dir` last.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain;
+
+    #[tokio::test]
+    async fn what_is_packed_has_an_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let (packed, to) = (dir.path().join("bomb.xz"), dir.path().join("unpacked"));
+        let mut bytes = Vec::new();
+        liblzma::read::XzEncoder::new(io::repeat(0).take(64 << 20), 1).read_to_end(&mut bytes).unwrap();
+        fs::write(&packed, &bytes).unwrap();
+        assert!(bytes.len() < 64 << 10, "it is small: {}", bytes.len());
+        let cancel = CancellationToken::new();
+        let error = unpack(packed, "bomb.xz", to.clone(), Size::mib(8), &cancel).await.unwrap_err();
+        assert_eq!(chain(&error), "bomb.xz is no disk image for labs: unpacked, it is larger than 8 MiB, which no image has");
+        assert_eq!(fs::metadata(to).unwrap().len(), 8 << 20);
+    }
 }

@@ -272,3 +272,22 @@ fn signal(group: Option<Pid>, signal: Signal) {
         let _ = rustix::process::kill_process_group(group, signal);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { memory_bytes: 1 << 30, cpu_s: 30, time: Duration::from_secs(60) };
+
+    #[tokio::test]
+    async fn limits_hold() {
+        let shell = |script: &str| Program::new("/bin/sh", "/").args(["-c", script]);
+        let cancel = CancellationToken::new();
+        let (ended, text) = shell("ulimit -v; ulimit -t").limits(LIMITS).capture(&cancel).await.unwrap();
+        assert_eq!((text.as_str(), ended.overdue), ("1048576\n30\n", false));
+        let short = Limits { time: Duration::from_millis(50), ..LIMITS };
+        // Also what it started itself is gone: else its output would stay open.
+        let ended = shell("sleep 3600 & sleep 3600").limits(short).run(&cancel, |_| {}).await.unwrap();
+        assert!(ended.overdue && !ended.cancelled && !ended.status.success());
+    }
+}
