@@ -107,14 +107,7 @@ impl From<labs::Error> for CommandError {
 
 impl From<images::Error> for CommandError {
     fn from(error: images::Error) -> CommandError {
-        let refused = matches!(
-            error,
-            images::Error::Source { .. }
-                | images::Error::Name(_)
-                | images::Error::NotAnImage { .. }
-                | images::Error::NoRecipe(_)
-                | images::Error::Unknown(_)
-        );
+        let refused = error.is_refusal();
         let mut error = CommandError::from(deploy::Error::from(error));
         if refused {
             error.code = ErrorCode::Refused;

@@ -56,6 +56,13 @@ const ONLY_IN: &[(&str, &str, &[&str], &str)] = &[
     ("crates/vlm-engine/src", "use virt::", &["libvirt/"], "no handle of libvirt's leaves its module"),
     ("crates/vlm-engine/src", "russh::", &["ssh/"], "SSH is one module's"),
     ("crates/vlm-engine/src", "dbus_secret_service", &["secrets.rs"], "secrets are kept by one module"),
+    ("crates/vlm-engine/src", "hyper::", &["download/"], "one module asks servers, and judges where they lead"),
+    (
+        "crates/vlm-engine/src",
+        "\"qemu-img\"",
+        &["disk.rs"],
+        "QEMU reads no image before its format is known, nor without limits",
+    ),
     ("crates/vlm-engine/src", "println!", &["ports.rs"], "the engine does not print; the keeper of ports speaks to its parent"),
     ("crates/vlm-lab/src", "std::fs", &[], "vlm-lab computes: no files"),
     ("crates/vlm-lab/src", "std::env", &[], "vlm-lab computes: no environment"),

@@ -112,7 +112,7 @@ fn check_says_what_is_wrong_and_where() {
         bad.yaml:2:7: lab name `Bad_Name` cannot be used; use lower-case letters, digits and hyphens, at most 40, with a letter or digit at both ends, such as `bad-name`
         bad.yaml:4:16: network `lan` (10.75.1.0/30) is too small for machines; use `/29` or larger, such as `10.77.1.0/24`
         bad.yaml:6:28: unknown field `memry`, did you mean `memory`?
-        bad.yaml:7:16: image `nothing` is unknown; there are `debian-12`
+        bad.yaml:7:16: image `nothing` is unknown; there are `almalinux-10`, `almalinux-9`, `alpine-3.22`, `alpine-3.23`, `arch`, `debian-12`, `debian-13`, `fedora-43`, `fedora-44`, `freebsd-14.4`, `freebsd-15.1`, `opensuse-leap-15.6`, `opensuse-leap-16.0`, `rocky-10`, `rocky-9`, `ubuntu-22.04` and `ubuntu-24.04`
         bad.yaml:7:33: machine `db` is on the network `wan`, which the lab does not have, did you mean `lan`?
         2
     "#]]);
@@ -154,7 +154,7 @@ fn check_says_what_is_wrong_and_where() {
                 "column": 16
               },
               "severity": "error",
-              "message": "image `nothing` is unknown; there are `debian-12`"
+              "message": "image `nothing` is unknown; there are `almalinux-10`, `almalinux-9`, `alpine-3.22`, `alpine-3.23`, `arch`, `debian-12`, `debian-13`, `fedora-43`, `fedora-44`, `freebsd-14.4`, `freebsd-15.1`, `opensuse-leap-15.6`, `opensuse-leap-16.0`, `rocky-10`, `rocky-9`, `ubuntu-22.04` and `ubuntu-24.04`"
             },
             {
               "path": "machines.db.nics[0]",
@@ -249,7 +249,7 @@ fn an_empty_store_has_nothing_and_says_how_to_begin() {
     user.check(
         &["image", "list"],
         expect![[r#"
-        debian-12            not built: minimal Debian 12 with cloud-init, from packages (vlm image build debian-12)
+        debian-12            not built: minimal Debian 12 with cloud-init, from packages (vlm image build debian-12; or vlm image pull debian-12)
         0
     "#]],
     );

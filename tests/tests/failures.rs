@@ -108,7 +108,11 @@ fn a_file_that_is_no_image_is_refused() {
     let cases = [
         ("text", host.write("text", "hello\n"), "it is neither qcow2 nor a raw disk with a boot sector"),
         ("nothing", host.write("nothing", ""), "it is neither qcow2 nor a raw disk with a boot sector"),
-        ("packed", host.write("disk.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00"), "it is compressed; unpack it first"),
+        (
+            "packed",
+            host.write("disk.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00"),
+            "it is compressed, and not by xz; unpack it first",
+        ),
         ("page", host.write("page", "<!DOCTYPE html><html>"), "it looks like a web page"),
         ("over", over, "it needs another file"),
         ("cut", host.write("cut", cut), "is no disk image"),

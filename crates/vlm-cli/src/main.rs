@@ -282,16 +282,10 @@ impl From<vlm_engine::labs::Error> for End {
 
 impl From<vlm_engine::images::Error> for End {
     fn from(error: vlm_engine::images::Error) -> End {
-        use vlm_engine::images::Error;
-        match &error {
-            Error::Source { .. }
-            | Error::Name(_)
-            | Error::NotAnImage { .. }
-            | Error::NoRecipe(_)
-            | Error::Unknown(_)
-            | Error::InUse { .. } => End::Refused(chain(&error), String::new()),
-            _ => vlm_engine::deploy::Error::from(error).into(),
+        if error.is_refusal() {
+            return End::Refused(chain(&error), String::new());
         }
+        vlm_engine::deploy::Error::from(error).into()
     }
 }
 

@@ -190,6 +190,17 @@ async fn deploy(
                     images::build(engine, &name, cancel).await?;
                 }
             }
+            Err(Error::ImagesToPull(names)) => {
+                let catalog = engine.images().catalog()?;
+                let entries: Vec<_> = names.iter().filter_map(|name| catalog.get(name)).collect();
+                for entry in &entries {
+                    let _ = print_line(&format!("image {} is not here yet: {}, from {}", entry.name, entry.title, entry.url));
+                }
+                confirm(&format!("Download {}?", names.join(", ")), yes, cancel).await?;
+                for entry in entries {
+                    images::pull(engine, entry, &entry.name, cancel).await?;
+                }
+            }
             Err(error) => return Err(stopped(error, target)),
         }
     };

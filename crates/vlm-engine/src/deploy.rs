@@ -108,6 +108,9 @@ pub enum Error {
     /// Images that a recipe can build are not built yet.
     #[error("images that must be built first: {}", .0.join(", "))]
     ImagesToBuild(Vec<String>),
+    /// Images that the catalog has are not downloaded yet.
+    #[error("images that must be downloaded first: {}", .0.join(", "))]
+    ImagesToPull(Vec<String>),
     /// The host has what stands in the way, or lacks what is needed. Nothing was touched.
     #[error("{message}; {remedy}")]
     Refused {
@@ -142,9 +145,11 @@ impl Error {
         match self {
             Error::Problems { .. }
             | Error::ImagesToBuild(_)
+            | Error::ImagesToPull(_)
             | Error::Refused { .. }
             | Error::Lock(lock::Error::Busy { .. }) => true,
             Error::Host { error, .. } => matches!(**error, hosts::Error::Unknown(_)),
+            Error::Images(error) | Error::Labs(labs::Error::Images(error)) => error.is_refusal(),
             Error::Labs(error) => matches!(
                 error,
                 labs::Error::Unknown(_)
@@ -953,6 +958,7 @@ fn explain_ourselves(error: &Error, lab: &str) -> (String, String) {
             error.link().map(ssh::link::Error::remedy).unwrap_or_default()
         }
         Error::Host { host, .. } => format!("`vlm host check {host}` tries again"),
+        Error::ImagesToPull(_) => "download them with `vlm image pull NAME`; `vlm up` asks and does it".to_owned(),
         Error::Libvirt(libvirt::Error::Connect { .. }) => {
             "is libvirtd running, and are you in the group libvirt? `virsh -c qemu:///system list` must work".to_owned()
         }

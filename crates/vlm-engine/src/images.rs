@@ -4,17 +4,20 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use vlm_lab::{model::Size, problems::ImageFacts};
 
 use crate::{
     Engine, Resource,
+    catalog::{self, Check, Entry},
+    disk,
+    download::{self, Limits, Progress, Wanted},
     process::{self, Line, Program},
     store::{self, ImageRow, LabState, now_ms, rfc3339},
     terraform::create_private_dir,
@@ -26,8 +29,6 @@ pub const RECIPES: &[(&str, &str, &str)] =
 
 /// How many lines of a failed recipe's output are worth showing: package tools say the cause before they say that they failed.
 const LAST_WORDS: usize = 4;
-/// The largest disk that an image may claim to be: a header is only a claim.
-const MAX_VIRTUAL: Size = Size::gib(64 * 1024);
 
 /// An image as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,25 +65,21 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The file to add cannot be read.
-    #[error("could not read {}", path.display())]
-    Source {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// The file to add, as a disk image.
+    #[error(transparent)]
+    Disk(disk::Error),
     /// The name cannot be one.
     #[error("`{0}` is no name for an image: use lower-case letters, digits, dots and hyphens")]
     Name(String),
-    /// The file is no disk image.
-    #[error("{} is no disk image: {reason}", path.display())]
-    NotAnImage {
-        /// The file.
-        path: PathBuf,
-        /// What it is, or what is wrong with it.
-        reason: String,
-    },
+    /// A catalog.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    /// A download.
+    #[error(transparent)]
+    Download(download::Error),
+    /// No image of that name can be downloaded.
+    #[error("`{0}` is not in the catalog; `vlm image catalog` shows what is, and an address works, too")]
+    NotInCatalog(String),
     /// No recipe of that name.
     #[error("there is no recipe `{0}`; recipes: {known}", known = RECIPES.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", "))]
     NoRecipe(String),
@@ -110,20 +107,49 @@ pub enum Error {
     Cancelled,
 }
 
+impl Error {
+    /// Whether it is about what was asked for, and nothing was changed.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Error::Disk(disk::Error::Refused { .. } | disk::Error::Read { .. })
+            | Error::Name(_)
+            | Error::Catalog(_)
+            | Error::NotInCatalog(_)
+            | Error::NoRecipe(_)
+            | Error::Unknown(_)
+            | Error::InUse { .. } => true,
+            Error::Download(error) => error.is_refusal(),
+            Error::Store(_)
+            | Error::Process(_)
+            | Error::Io { .. }
+            | Error::Disk(_)
+            | Error::Recipe { .. }
+            | Error::Cancelled => false,
+        }
+    }
+}
+
+impl From<disk::Error> for Error {
+    fn from(error: disk::Error) -> Error {
+        match error {
+            disk::Error::Cancelled => Error::Cancelled,
+            error => Error::Disk(error),
+        }
+    }
+}
+
+impl From<download::Error> for Error {
+    fn from(error: download::Error) -> Error {
+        match error {
+            download::Error::Cancelled => Error::Cancelled,
+            error => Error::Download(error),
+        }
+    }
+}
+
 /// What can be asked of images.
 pub struct Images<'a> {
     pub(crate) engine: &'a Engine,
-}
-
-#[derive(Deserialize)]
-struct QemuImgInfo {
-    format: String,
-    #[serde(rename = "virtual-size")]
-    virtual_size: u64,
-    #[serde(rename = "backing-filename")]
-    backing: Option<String>,
-    #[serde(rename = "format-specific")]
-    specific: Option<serde_json::Value>,
 }
 
 impl Images<'_> {
@@ -143,10 +169,16 @@ impl Images<'_> {
             .collect())
     }
 
-    /// What labs may name: images that are here, and recipes that can be built.
+    /// What can be downloaded, by name.
+    pub fn catalog(&self) -> Result<BTreeMap<String, Entry>, Error> {
+        Ok(catalog::read(&self.engine.dirs().config.join("catalog.toml"))?)
+    }
+
+    /// What labs may name: images that are here, those that can be built, and those that can be downloaded.
     pub fn known(&self) -> Result<BTreeMap<String, ImageFacts>, Error> {
         let unknown = ImageFacts { virtual_size: Size::bytes(0), uefi: None };
         let mut known: BTreeMap<_, _> = RECIPES.iter().map(|(name, ..)| (name.to_string(), unknown.clone())).collect();
+        known.extend(self.catalog()?.into_keys().map(|name| (name, unknown.clone())));
         for row in self.engine.store().images()? {
             known.insert(row.name, ImageFacts { virtual_size: Size::bytes(row.virtual_bytes as u64), uefi: None });
         }
@@ -155,7 +187,8 @@ impl Images<'_> {
 
     /// Adds the disk image at `path` (qcow2 or raw) under `name`, as a copy of our own.
     pub async fn add(&self, name: &str, path: &Path, cancel: &CancellationToken) -> Result<Image, Error> {
-        self.take(name, path, &format!("file {}", path.display()), cancel).await
+        let shown = path.display().to_string();
+        self.take(name, path, &shown, false, &format!("file {shown}"), cancel).await
     }
 
     /// Builds an image by the recipe of that name; `on_line` gets its progress.
@@ -187,7 +220,44 @@ impl Images<'_> {
         if !ended.status.success() {
             return Err(Error::Recipe { recipe: recipe.to_owned(), words: words.join("; ") });
         }
-        self.take(recipe, &out, &format!("recipe {recipe}"), cancel).await
+        let source = format!("recipe {recipe}");
+        self.take(recipe, &out, &source, true, &source, cancel).await
+    }
+
+    /// Downloads an image, verifies it and takes it under `name`. What came of a download that did not end is kept and gone on
+    /// with.
+    pub async fn pull(
+        &self,
+        entry: &Entry,
+        name: &str,
+        limits: &Limits,
+        cancel: &CancellationToken,
+        mut progress: impl FnMut(Progress) + Send,
+    ) -> Result<Image, Error> {
+        check_name(name)?;
+        let limits = Limits { bytes: entry.limit_bytes.unwrap_or(limits.bytes), ..*limits };
+        let digest = match &entry.check {
+            Check::Pinned(digest) => Some(digest.clone()),
+            Check::Published { url, algorithm } => {
+                progress(Progress::Step(format!(
+                    "asking {} for its {}",
+                    url.host_str().unwrap_or_default(),
+                    algorithm.as_str()
+                )));
+                Some(download::published(url, *algorithm, entry.file_name(), entry.typed, &limits, cancel).await?)
+            }
+            Check::Nothing => None,
+        };
+        let wanted = Wanted { url: entry.url.clone(), digest, typed: entry.typed };
+        let dir = self.engine.dirs().data.join("images").join("partial");
+        let fetched = download::fetch(&wanted, &dir, &limits, cancel, &mut progress).await?;
+        progress(Progress::Step("looking at the image".into()));
+        let shown = download::shown(&entry.url);
+        let taken = self.take(name, fetched.path(), &shown, true, &format!("url {shown}"), cancel).await;
+        if matches!(taken, Ok(_) | Err(Error::Disk(disk::Error::Refused { .. }))) {
+            fetched.done();
+        }
+        taken
     }
 
     /// Forgets an image, and deletes its file when no other name has it.
@@ -233,50 +303,34 @@ impl Images<'_> {
         tempfile::Builder::new().prefix(".work-").tempdir_in(&images).map_err(|source| Error::Io { what: what(), source })
     }
 
-    async fn take(&self, name: &str, path: &Path, source: &str, cancel: &CancellationToken) -> Result<Image, Error> {
-        let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_".contains(c);
-        if name.is_empty()
-            || name.len() > 63
-            || !name.chars().all(valid)
-            || !name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        {
-            return Err(Error::Name(name.to_owned()));
-        }
-        let info = self.inspect(path, cancel).await?;
+    /// Takes the disk image at `path`, known to people as `shown`, into the store. With `ours`, nobody else writes the file, and
+    /// it may be moved.
+    async fn take(
+        &self,
+        name: &str,
+        path: &Path,
+        shown: &str,
+        ours: bool,
+        source: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Image, Error> {
+        check_name(name)?;
         let dir = self.work_dir()?;
-        let ours = dir.path().join("ours.qcow2");
-        if info.format == "qcow2" {
-            let (from, to) = (path.to_owned(), ours.clone());
-            tokio::task::spawn_blocking(move || fs::copy(&from, &to))
-                .await
-                .expect("copying does not panic")
-                .map_err(|source| Error::Io { what: format!("copy {}", path.display()), source })?;
-        } else {
-            let ended = Program::new("qemu-img", dir.path())
-                .args(["convert", "-f", "raw", "-O", "qcow2"])
-                .args([&fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), &ours])
-                .run(cancel, |_| {})
-                .await?;
-            if ended.cancelled {
-                return Err(Error::Cancelled);
-            }
-            if !ended.status.success() {
-                return Err(Error::NotAnImage { path: path.to_owned(), reason: ended.stderr.trim().to_owned() });
-            }
-        }
-        let file = ours.clone();
+        let (made, virtual_bytes) = disk::as_qcow2(path, shown, ours, dir.path(), cancel).await?;
+        let file = made.clone();
         let (digest, file_bytes) = tokio::task::spawn_blocking(move || digest(&file))
             .await
             .expect("hashing does not panic")
-            .map_err(|source| Error::Io { what: format!("read {}", ours.display()), source })?;
+            .map_err(|source| Error::Io { what: format!("read {}", made.display()), source })?;
         let place = self.path(&digest);
-        fs::rename(&ours, &place)
+        fs::rename(&made, &place)
+            .and_then(|()| disk::sync_dir(place.parent().expect("it lies in a folder")))
             .map_err(|source| Error::Io { what: format!("move the image to {}", place.display()), source })?;
         let row = ImageRow {
             name: name.to_owned(),
             digest,
             source: source.to_owned(),
-            virtual_bytes: info.virtual_size as i64,
+            virtual_bytes: virtual_bytes as i64,
             file_bytes: file_bytes as i64,
             added_at_ms: now_ms(),
         };
@@ -288,66 +342,11 @@ impl Images<'_> {
         self.engine.stale(Resource::Images);
         Ok(self.list()?.into_iter().find(|image| image.name == name).expect("it was just saved"))
     }
+}
 
-    /// Looks at a file as the disk image that it claims to be, and refuses what could read other files or is none.
-    async fn inspect(&self, path: &Path, cancel: &CancellationToken) -> Result<QemuImgInfo, Error> {
-        let not = |reason: String| Error::NotAnImage { path: path.to_owned(), reason };
-        let unreadable = |source| Error::Source { path: path.to_owned(), source };
-        let mut head = [0; 512];
-        let mut file = File::open(path).map_err(unreadable)?;
-        let meta = file.metadata().map_err(unreadable)?;
-        if !meta.is_file() {
-            return Err(not("it is no regular file".into()));
-        }
-        let complete = file.read_exact(&mut head).is_ok();
-        let qcow2 = head.starts_with(b"QFI\xfb");
-        let raw_disk = complete && head[510..] == [0x55, 0xaa];
-        if !qcow2 && !raw_disk {
-            let kind = if head.starts_with(b"\x1f\x8b") || head.starts_with(b"\xfd7zXZ") || head.starts_with(b"(\xb5/\xfd") {
-                "it is compressed; unpack it first"
-            } else if head.starts_with(b"<") {
-                "it looks like a web page"
-            } else {
-                "it is neither qcow2 nor a raw disk with a boot sector"
-            };
-            return Err(not(kind.into()));
-        }
-        // The format is forced: a raw disk could begin with anything, also with another format's header.
-        let path = fs::canonicalize(path).map_err(unreadable)?;
-        let (ended, text) = Program::new("qemu-img", "/")
-            .args(["info", "--output=json", "-f", if qcow2 { "qcow2" } else { "raw" }])
-            .args([&path])
-            .capture(cancel)
-            .await?;
-        if ended.cancelled {
-            return Err(Error::Cancelled);
-        }
-        if !ended.status.success() {
-            return Err(not(ended.stderr.trim().trim_start_matches("qemu-img: ").to_owned()));
-        }
-        // A download that was cut short has a whole header; its tables then point behind the end. Leaked clusters (3) do no harm.
-        if qcow2 {
-            let checked = Program::new("qemu-img", "/").args(["check", "-q", "-f", "qcow2"]).args([&path]);
-            let ended = checked.run(cancel, |_| {}).await?;
-            if ended.cancelled {
-                return Err(Error::Cancelled);
-            }
-            if !matches!(ended.status.code(), Some(0 | 3)) {
-                return Err(not("it is cut short or damaged: `qemu-img check` finds errors in it".into()));
-            }
-        }
-        let info: QemuImgInfo = serde_json::from_str(&text).map_err(|error| not(format!("qemu-img said {error}")))?;
-        if let Some(backing) = &info.backing {
-            return Err(not(format!("it needs another file, `{backing}`; flatten it with `qemu-img convert`")));
-        }
-        if info.specific.as_ref().is_some_and(|specific| specific["data"]["data-file"].is_string()) {
-            return Err(not("its data lies in another file; flatten it with `qemu-img convert`".into()));
-        }
-        if info.virtual_size == 0 || Size::bytes(info.virtual_size) > MAX_VIRTUAL {
-            return Err(not(format!("it claims to be a disk of {} bytes", info.virtual_size)));
-        }
-        Ok(info)
-    }
+/// Refuses what lab files cannot name.
+fn check_name(name: &str) -> Result<(), Error> {
+    if catalog::is_name(name) { Ok(()) } else { Err(Error::Name(name.to_owned())) }
 }
 
 /// SHA-256 in hex, and length, of a file; its bytes are on the disk when this returns.

@@ -5,8 +5,11 @@
 
 pub mod acceleration;
 pub mod ansible;
+pub mod catalog;
 pub mod deploy;
+pub mod disk;
 pub mod doctor;
+pub mod download;
 pub mod export;
 pub mod failures;
 pub mod hosts;

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +58,18 @@ pub struct Program {
     env: Vec<(OsString, OsString)>,
     grace: Duration,
     give_up: CancellationToken,
+    limits: Option<Limits>,
+}
+
+/// What a program may take, where what it reads may be made to make it take all there is.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Address space, in bytes.
+    pub memory_bytes: u64,
+    /// Time on a processor, in seconds.
+    pub cpu_s: u64,
+    /// Time by the clock; then it is killed.
+    pub time: Duration,
 }
 
 /// A line that a program printed.
@@ -78,6 +90,8 @@ pub struct Ended {
     pub cancelled: bool,
     /// Whether it was ended because what it waited for does not come any more.
     pub given_up: bool,
+    /// Whether it was killed because its time was over.
+    pub overdue: bool,
     /// The end of its standard error.
     pub stderr: String,
 }
@@ -113,6 +127,7 @@ impl Program {
             env: Vec::new(),
             grace: GRACE,
             give_up: CancellationToken::new(),
+            limits: None,
         }
         .let_through(&ALLOWED)
         .env("LC_ALL", "C.UTF-8")
@@ -152,6 +167,12 @@ impl Program {
         self
     }
 
+    /// Sets what the program may take.
+    pub fn limits(mut self, limits: Limits) -> Program {
+        self.limits = Some(limits);
+        self
+    }
+
     /// The program's path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -171,11 +192,17 @@ impl Program {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        // SAFETY: between fork and exec only two system calls are made, which neither allocate nor take locks.
+        let limits = self.limits;
+        // SAFETY: between fork and exec only a few system calls are made, which neither allocate nor take locks.
         unsafe {
-            command.pre_exec(|| {
+            command.pre_exec(move || {
                 rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
                 rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+                if let Some(limits) = limits {
+                    let at_most = |amount| Rlimit { current: Some(amount), maximum: Some(amount) };
+                    rustix::process::setrlimit(Resource::As, at_most(limits.memory_bytes))?;
+                    rustix::process::setrlimit(Resource::Cpu, at_most(limits.cpu_s))?;
+                }
                 Ok(())
             });
         }
@@ -189,10 +216,11 @@ impl Program {
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
         let mut out = Lines::new(child.stdout.take().expect("stdout is piped"));
         let mut err = Lines::new(child.stderr.take().expect("stderr is piped"));
-        let (mut out_open, mut err_open, mut cancelled, mut given_up) = (true, true, false, false);
+        let (mut out_open, mut err_open, mut cancelled, mut given_up, mut overdue) = (true, true, false, false, false);
         let mut stderr = String::new();
         let kill_at = tokio::time::sleep(Duration::MAX);
-        tokio::pin!(kill_at);
+        let over_at = tokio::time::sleep(self.limits.map_or(Duration::MAX, |limits| limits.time));
+        tokio::pin!(kill_at, over_at);
 
         while out_open || err_open {
             tokio::select! {
@@ -221,6 +249,11 @@ impl Program {
                     signal(group, Signal::KILL);
                     break;
                 }
+                () = &mut over_at => {
+                    overdue = true;
+                    signal(group, Signal::KILL);
+                    break;
+                }
             }
         }
         let status = child.wait().await.map_err(lost)?;
@@ -230,7 +263,7 @@ impl Program {
         }
         let why = if cancelled { ", cancelled" } else { "" };
         log::info!("{}, process {pid}, ended with {status}{why}", self.path.display());
-        Ok(Ended { status, cancelled, given_up, stderr })
+        Ok(Ended { status, cancelled, given_up, overdue, stderr })
     }
 
     /// Runs the program and returns its whole standard output.
@@ -306,5 +339,24 @@ fn signal(group: Option<Pid>, signal: Signal) {
     if let Some(group) = group {
         // The group may have ended in this moment: that is what we wanted.
         let _ = rustix::process::kill_process_group(group, signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { memory_bytes: 1 << 30, cpu_s: 30, time: Duration::from_secs(60) };
+
+    #[tokio::test]
+    async fn limits_hold() {
+        let shell = |script: &str| Program::new("/bin/sh", "/").args(["-c", script]);
+        let cancel = CancellationToken::new();
+        let (ended, text) = shell("ulimit -v; ulimit -t").limits(LIMITS).capture(&cancel).await.unwrap();
+        assert_eq!((text.as_str(), ended.overdue), ("1048576\n30\n", false));
+        let short = Limits { time: Duration::from_millis(50), ..LIMITS };
+        // Also what it started itself is gone: else its output would stay open.
+        let ended = shell("sleep 3600 & sleep 3600").limits(short).run(&cancel, |_| {}).await.unwrap();
+        assert!(ended.overdue && !ended.cancelled && !ended.status.success());
     }
 }

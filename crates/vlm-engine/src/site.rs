@@ -28,6 +28,7 @@ use crate::{
     ansible::message::TaskEvent,
     deploy::Error,
     hosts::{self, Host},
+    images,
     journal::{Journal, fault},
     labs,
     libvirt::{Connection, HostFacts, Thing},
@@ -108,7 +109,10 @@ impl Site {
         missing.sort();
         missing.dedup();
         if !missing.is_empty() && !whatever {
-            return Err(Error::ImagesToBuild(missing));
+            // What a recipe can build is built, also where the catalog has that name, too.
+            let recipe = |image: &String| images::RECIPES.iter().any(|(name, ..)| name == image);
+            let (build, pull): (Vec<_>, Vec<_>) = missing.into_iter().partition(recipe);
+            return Err(if build.is_empty() { Error::ImagesToPull(pull) } else { Error::ImagesToBuild(build) });
         }
         let dir = engine.dirs().lab(&row.name);
         if !whatever && machines.iter().any(|machine| machine.ansible.is_some()) {
