@@ -53,7 +53,14 @@ pub enum Error {
 }
 
 /// A lock that is held until it is dropped.
-pub(crate) struct Lock(#[allow(dead_code, reason = "held for as long as the file is open")] File);
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would leave it to a child of ours that is between fork and exec in this moment.
+        let _ = rustix::fs::flock(self.0.as_fd(), FlockOperation::Unlock);
+    }
+}
 
 impl Lock {
     /// Takes the lock `name` in the folder `dir`, or says who has it.

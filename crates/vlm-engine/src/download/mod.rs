@@ -548,6 +548,13 @@ struct Partial {
     have: u64,
 }
 
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock to a child of ours that is between fork and exec in this moment.
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 impl Partial {
     fn open(dir: &Path, wanted: &Wanted) -> Result<Partial, Error> {
         let url = &wanted.url;
