@@ -81,6 +81,15 @@ fn a_lab_elsewhere_lives_like_one_here() {
     desk.start_vlm(["up", &file, "--yes"]).end(LIMIT).ends(0).does_not_say("sending").says(&["3 machines ready"]);
     assert_eq!(desk.ssh("far/c", "hostname"), "c\n");
 
+    // The same as plain files, for that host.
+    let export = desk.scratch().join("export");
+    desk.vlm(["export", "far", export.to_str().expect("it is text")]).ends(0);
+    let variables = fs::read_to_string(export.join("terraform/terraform.tfvars.json")).expect("it was written");
+    assert!(
+        variables.contains(&format!("\"qemu+ssh://root@{}/system\"", host.address())) && variables.contains("far.c"),
+        "{variables}"
+    );
+
     // It stays where it is.
     desk.vlm(["up", "far", "--host", "local", "--yes"]).ends(0).says(&["nothing to do"]);
     desk.vlm(["host", "remove", "lab1"]).ends(2).says(&["lab `far` names host `lab1`"]);

@@ -1,6 +1,7 @@
 //! A lab as plain files: a Terraform directory and an Ansible project that work without us.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -14,9 +15,10 @@ use crate::{
     Engine,
     deploy::Error,
     hosts::LOCAL,
-    labs::authors_files,
+    labs::{self, authors_files},
     libvirt::Target,
     site::{Keys, link_plays, write_seeds},
+    ssh::link::Remote,
     terraform::{create_private_dir, write_private},
 };
 
@@ -28,7 +30,15 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
         return Err(refused(format!("{} is not empty", dir.display()), "name a new folder"));
     }
     let (row, lab) = engine.labs().read(name)?;
-    let machines = lab.machines();
+    let machines = labs::placed(&row, &lab);
+    let hosts: BTreeSet<&str> = machines.iter().map(|machine| machine.host.as_str()).collect();
+    if hosts.len() > 1 {
+        let hosts = hosts.into_iter().collect::<Vec<_>>().join(", ");
+        let remedy = "a Terraform directory is for one host: give the lab one `host`, and export that";
+        return Err(refused(format!("lab `{name}` is over several hosts ({hosts})"), remedy));
+    }
+    let host = hosts.first().copied().unwrap_or(LOCAL);
+    let remote = engine.store().hosts()?.into_iter().find(|row| row.name == host).and_then(|row| row.remote);
     let images = engine.store().images()?;
     let mut missing: Vec<String> =
         machines.iter().map(|m| m.image.clone()).filter(|image| !images.iter().any(|row| row.name == *image)).collect();
@@ -39,8 +49,8 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
     }
     let keys = Keys::open(&engine.dirs().lab(name))?;
     let context = Context {
-        host: LOCAL.to_owned(),
-        libvirt_uri: Target::LocalSystem.uri(),
+        host: host.to_owned(),
+        libvirt_uri: remote.as_ref().map_or(Target::LocalSystem.uri(), Remote::libvirt_uri),
         pool: engine.settings().pool().to_owned(),
         domain_type: if lab.acceleration == Acceleration::Tcg { DomainType::Qemu } else { DomainType::Kvm },
         start: true,
@@ -80,7 +90,7 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
             )
         })
         .collect();
-    files.push(("README.md".into(), readme(name, &context.pool, &volumes)));
+    files.push(("README.md".into(), readme(name, &context.pool, &volumes, remote.as_ref())));
     for (path, text) in &files {
         let path = dir.join(path);
         write_private(&path, text).map_err(|source| Error::Io { what: format!("write {}", path.display()), source })?;
@@ -110,7 +120,10 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     fs::copy(from, to).map(|_| ()).map_err(io)
 }
 
-fn readme(name: &str, pool: &str, volumes: &str) -> String {
+fn readme(name: &str, pool: &str, volumes: &str, remote: Option<&Remote>) -> String {
+    let jump = remote.map_or(String::new(), |remote| {
+        format!("\nThe machines are behind {remote}: `ssh -J {remote} -F ssh_config MACHINE`, and `ProxyJump {remote}` in `ssh_config` for Ansible.\n")
+    });
     format!(
         "# {name}\n\n\
          `lab.yaml` is the design; the two folders were made from it and work without Virtual Lab Manager. They hold private\n\
@@ -124,6 +137,6 @@ fn readme(name: &str, pool: &str, volumes: &str) -> String {
          On a host without working KVM set `domain_type` to `qemu` in `terraform/terraform.tfvars.json`. `libvirt_uri` there says\n\
          which host it is.\n\n\
          ## Configure and enter them\n\n\
-         ```sh\ncd ansible && ansible-playbook site.yaml\nssh -F ssh_config MACHINE\n```\n"
+         ```sh\ncd ansible && ansible-playbook site.yaml\nssh -F ssh_config MACHINE\n```\n{jump}"
     )
 }
