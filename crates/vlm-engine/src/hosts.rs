@@ -375,6 +375,46 @@ fn parse_routes(text: &str) -> Vec<(String, Ipv4Net)> {
 mod tests {
     use super::*;
 
+    /// Says `old` the first time it is asked, then `new`.
+    #[derive(Clone, Default)]
+    struct Forgetful(Arc<std::sync::atomic::AtomicUsize>);
+
+    impl Person for Forgetful {
+        fn answer<'a>(&'a self, question: &'a Question) -> Answer<'a> {
+            let words = if self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 { "old" } else { "new" };
+            let answers = (0..question.answers()).map(|_| Secret::new(words.to_owned())).collect();
+            Box::pin(std::future::ready(Some(answers)))
+        }
+
+        fn tell(&self, _: &str) {}
+    }
+
+    #[tokio::test]
+    async fn a_password_is_asked_for_once_and_forgotten_when_it_was_wrong() {
+        let person = Forgetful::default();
+        let remembering = Remembering { secrets: Secrets::in_memory(), asker: Asker::new(person.clone()) };
+        let password = |again| Question::Password { host: "ada@lab1".into(), again };
+        let ask = async |question| remembering.answer(&question).await.unwrap()[0].expose().to_owned();
+        assert_eq!(ask(password(false)).await, "old");
+        assert_eq!(ask(password(false)).await, "old");
+        assert_eq!(person.0.load(std::sync::atomic::Ordering::Relaxed), 1, "how often the person was asked");
+        assert_eq!(ask(password(true)).await, "new");
+        assert_eq!(ask(password(false)).await, "new");
+        assert_eq!(person.0.load(std::sync::atomic::Ordering::Relaxed), 2, "how often the person was asked");
+        // Another host, and a code that is good once.
+        ask(Question::Password { host: "ada@lab2".into(), again: false }).await;
+        let prompt = crate::ssh::ask::Prompt { text: "Code:".into(), echo: false };
+        let code = || Question::Interactive {
+            host: "h".into(),
+            name: "".into(),
+            instruction: "".into(),
+            prompts: vec![prompt.clone()],
+        };
+        ask(code()).await;
+        ask(code()).await;
+        assert_eq!(person.0.load(std::sync::atomic::Ordering::Relaxed), 5, "how often the person was asked");
+    }
+
     #[test]
     fn routes_are_read_from_the_kernels_table() {
         let text = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
