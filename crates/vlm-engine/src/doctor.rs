@@ -576,7 +576,7 @@ impl Doctor<'_> {
                 last.filter(|run| run.status == RunStatus::Running && !Path::new(&format!("/proc/{}", run.pid)).exists())
             {
                 let message = format!("run {} of the lab `{name}` was cut off: its process is gone", run.id);
-                found.push(Leftover { message, command: format!("vlm up {name}") });
+                found.push(Leftover { message, command: format!("vlm resume {name}") });
             }
         }
         let folders = std::fs::read_dir(self.engine.dirs().data.join("labs"));
