@@ -59,7 +59,7 @@ const ONLY_IN: &[(&str, &str, &[&str], &str)] = &[
     ("crates/vlm-engine/src", "hyper::", &["download/"], "one module asks servers, and judges where they lead"),
     (
         "crates/vlm-engine/src",
-        "\"qemu-img\"",
+        "Program::new(\"qemu-img\"",
         &["disk.rs"],
         "QEMU reads no image before its format is known, nor without limits",
     ),
