@@ -748,18 +748,6 @@ impl Connection {
         .await
     }
 
-    /// Deletes a volume; that it is not there is fine.
-    pub async fn delete_volume(&self, pool: &str, name: &str) -> Result<(), Error> {
-        let (pool, name) = (pool.to_owned(), name.to_owned());
-        self.work(format!("delete volume `{name}`"), move |connect| {
-            match connect.lookup_storage_pool_by_name(&pool)?.lookup_storage_vol_by_name(&name) {
-                Ok(volume) => volume.delete(0),
-                Err(_) => Ok(()),
-            }
-        })
-        .await
-    }
-
     /// Sends the qcow2 file `path` into the volume `name`, and says after each piece how many bytes of it are there. Holes of the
     /// file are not sent. Returns how many bytes had come by an earlier upload, which was cut off.
     ///
