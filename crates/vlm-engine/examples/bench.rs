@@ -4,6 +4,9 @@
 //!     bench check COUNT ROUNDS        checks and renders a lab of COUNT machines, ROUNDS times
 //!     bench domains DIR SOCKET COUNT  lists COUNT domains of libvirt's test driver in the daemon behind SOCKET, over a round
 //!                                     trip of 20 ms: by our one question, and one by one
+//!     bench link USER ADDRESS IDENTITY HOST-KEY PORT
+//!                                     leads a port of its own, which it prints, through one link to PORT of the host's loopback
+//!                                     interface, as the keeper of a lab's ports does; until its standard input ends
 //!     bench events DIR COUNT          stores COUNT events of a run in a database in DIR, and the same rows with SQLite alone
 
 use std::{
@@ -20,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
-        UnixStream,
+        TcpListener, UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
 };
@@ -29,7 +32,7 @@ use vlm_engine::{
     journal::Journal,
     libvirt::{self, Target},
     runs::{EventBody, ResourceState, RunKind, TaskOutcome},
-    ssh,
+    ssh::{self, ask::Asker, kept::Kept, link::Remote},
     store::Store,
 };
 use vlm_lab::{
@@ -50,9 +53,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["labs", dir, count] => labs(Path::new(dir), count.parse()?)?,
         ["check", count, rounds] => check(count.parse()?, rounds.parse()?)?,
         ["domains", dir, socket, count] => domains(Path::new(dir), Path::new(socket), count.parse()?)?,
+        ["link", user, address, identity, host_key, port] => {
+            let remote = Remote {
+                address: address.to_string(),
+                port: 22,
+                user: user.to_string(),
+                identity: Some(identity.into()),
+                host_key: Some(host_key.to_string()),
+            };
+            return link(remote, port.parse()?);
+        }
         ["events", dir, count] => events(Path::new(dir), count.parse()?)?,
         _ => {
-            return Err("usage: bench labs DIR COUNT | check COUNT ROUNDS | domains DIR SOCKET COUNT | events DIR COUNT".into());
+            return Err("usage: bench labs DIR COUNT | check COUNT ROUNDS | domains DIR SOCKET COUNT | \
+                        link USER ADDRESS IDENTITY HOST-KEY PORT | events DIR COUNT"
+                .into());
         }
     };
     println!("{result}");
@@ -320,4 +335,34 @@ async fn delayed(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
             return;
         }
     }
+}
+
+fn link(remote: Remote, port: u16) -> Result<(), Box<dyn Error>> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let kept = Kept::new(remote, Asker::default());
+        kept.link().await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        println!("{}", json!({ "port": listener.local_addr()?.port() }));
+        let serve = async {
+            loop {
+                let (mut client, _) = listener.accept().await?;
+                client.set_nodelay(true)?;
+                let kept = kept.clone();
+                tokio::spawn(async move {
+                    if let Ok(mut channel) = kept.tcp(([127, 0, 0, 1], port).into()).await {
+                        ssh::join(&mut client, &mut channel).await;
+                    }
+                });
+            }
+        };
+        let (reads, ended) = tokio::sync::oneshot::channel::<()>();
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            drop(reads);
+        });
+        tokio::select! {
+            served = serve => served,
+            _ = ended => Ok(()),
+        }
+    })
 }

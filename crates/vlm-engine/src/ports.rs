@@ -26,7 +26,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{Engine, hosts::LOCAL, labs, process, store, terraform::create_private_dir};
+use crate::{Engine, hosts::LOCAL, labs, process, ssh, store, terraform::create_private_dir};
 
 /// How long a keeper may take to be ready, and to end.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -303,7 +303,7 @@ async fn lead(engine: &Engine, mut client: TcpStream, door: &Door) {
     let (Ok(host), (Some(address), port)) = (engine.hosts().get(&door.host), door.to) else { return };
     // A guest that does not listen yet: the client sees its connection closed, as it would there.
     if let Ok(mut guest) = host.way.tcp((address, port).into(), CONNECT_LIMIT).await {
-        let _ = tokio::io::copy_bidirectional(&mut client, &mut guest).await;
+        ssh::join(&mut client, &mut guest).await;
     }
 }
 

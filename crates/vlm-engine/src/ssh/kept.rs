@@ -162,7 +162,7 @@ impl Kept {
                     // The folder goes with the last one who keeps us, which is no stream.
                     drop(kept);
                     if let Ok(mut channel) = link.unix(there).await {
-                        let _ = tokio::io::copy_bidirectional(&mut ours, &mut channel).await;
+                        super::join(&mut ours, &mut channel).await;
                     }
                 });
             }

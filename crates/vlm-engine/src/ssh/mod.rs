@@ -22,7 +22,7 @@ use russh::{
     ChannelMsg, client,
     keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, ssh_key::LineEnding},
 };
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes};
 use vlm_lab::render::KeyPair;
 
 use self::{kept::Kept, link::Refused};
@@ -124,6 +124,15 @@ impl Way {
             }
         }
     }
+}
+
+/// As much as two packets of SSH: what a channel holds when its reader was busy goes on in one piece.
+const PIECE: usize = 64 * 1024;
+
+/// Passes on what either side says, until both have ended: how all that is forwarded goes through a link.
+pub async fn join(one: &mut (impl AsyncRead + AsyncWrite + Unpin), other: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    // A side that breaks off ends the other, too, whose user sees that by itself.
+    let _ = copy_bidirectional_with_sizes(one, other, PIECE, PIECE).await;
 }
 
 /// An authenticated connection to a guest.
