@@ -222,7 +222,7 @@ fn a_deploy_can_be_interrupted_taken_up_again_and_taken_away() {
         let up = host.start_vlm(["up", &file, "--yes"]);
         up.until_it_says(moment, LIMIT);
         up.signal(Signal::INT);
-        up.end(LIMIT).ends(130).says(&["cancelling", "cancelled: `vlm up stop` goes on, `vlm destroy stop` takes it away"]);
+        up.end(LIMIT).ends(130).says(&["cancelling", "cancelled: `vlm resume stop` goes on, `vlm destroy stop` takes it away"]);
         let status = host.status("stop");
         assert_eq!((&status["state"], &status["last_run"]["status"]), (&"incomplete".into(), &"cancelled".into()));
         if !last {

@@ -96,6 +96,13 @@ fn expected() -> Vec<String> {
     vec![of("domain"), "network f.lan".into(), of("volume vlm") + ".seed.iso", of("volume vlm") + ".system.qcow2"]
 }
 
+/// Takes base images away where a cell is about sending them.
+fn without_bases(host: &Host, cell: &str) {
+    if cell.starts_with("images/") {
+        host.inside("virsh -q pool-refresh vlm 2>/dev/null; rm -f /var/lib/libvirt/images/vlm/*.qcow2").ends(0);
+    }
+}
+
 const DEPLOY: [&str; 7] = ["images/local", "claim/local", "apply/local", "start/a", "ready/a", "configure/a", "publish"];
 const DESTROY: [&str; 4] = ["close", "strays/local", "destroy/local", "forget"];
 /// At the first: nothing of the step was done; then: all of it, but nobody has noted that; then: that it was done is noted.
@@ -115,6 +122,7 @@ fn a_deploy_killed_anywhere_is_finished_by_resume() {
     let Some((host, file)) = lab() else { return };
     for cell in cells(&DEPLOY) {
         eprintln!("deploy, killed at {cell}, resumed");
+        without_bases(&host, &cell);
         dies(&host, &cell, &["up", &file, "--yes"]);
         let resumed = host.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0);
         let words = if cell.ends_with(":after") { "cut off after" } else { "cut off at" };
@@ -137,6 +145,7 @@ fn a_deploy_killed_anywhere_can_be_taken_away() {
     let before = host.inventory();
     for cell in cells(&DEPLOY) {
         eprintln!("deploy, killed at {cell}, destroyed");
+        without_bases(&host, &cell);
         dies(&host, &cell, &["up", &file, "--yes"]);
         host.destroy("f");
         assert_eq!(host.inventory(), before, "{cell}");
@@ -308,14 +317,30 @@ fn terraforms_state_is_mended_from_our_copy() {
     // Neither state nor copy is good: nothing is touched.
     fs::write(&path, "{").expect("the state can be written");
     fs::write(host.lab_dir("f").join("local/terraform.tfstate.kept"), "x").expect("the copy can be written");
-    host.vlm(["plan", "f"]).ends(2).says(&["is damaged, and there is no copy of ours"]);
-    host.vlm(["destroy", "f", "--yes"]).ends(2).says(&["is damaged"]);
+    host.vlm(["plan", "f"])
+        .ends(2)
+        .says(&["is gone or damaged, and so is our copy of it", "`vlm destroy f` shows and removes"]);
     fs::write(&path, &good).expect("the state can be written");
     is_whole(&host, &expected(), "mended");
     // One that goes as an apply ends.
     fs::write(&path, "").expect("the state can be written");
     host.vlm(["destroy", "f", "--yes"]).ends(0).says(&["was empty"]);
     assert_eq!(host.of_lab("f"), [""; 0]);
+    // Both gone for good: what bears the lab's names is shown and taken away, and what is not of it stays.
+    host.start_vlm(["up", &file, "--yes"]).end(LIMIT).ends(0);
+    host.write(
+        "other.xml",
+        "<domain type='qemu'><name>f.other</name><memory unit='MiB'>64</memory><os><type arch='x86_64'>hvm</type></os></domain>",
+    );
+    host.virsh(&["define", "other.xml"]);
+    fs::remove_file(&path).expect("the state can be deleted");
+    fs::remove_file(host.lab_dir("f").join("local/terraform.tfstate.kept")).expect("the copy can be deleted");
+    host.vlm(["up", "f", "--yes"]).ends(2).says(&["is gone or damaged"]);
+    host.vlm(["destroy", "f", "--yes"]).ends(0).says(&[
+        "terraform's state is lost on host `local`: what bears the lab's names goes, domain `f.a`, network `f.lan`, volume `f.a.",
+        "left alone, because this lab did not make it: domain `f.other`",
+    ]);
+    assert_eq!(host.of_lab("f"), ["domain f.other"]);
 }
 
 /// Fills the file system at `folder` on the host, but for `left_kib`.

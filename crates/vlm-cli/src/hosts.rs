@@ -31,7 +31,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         identity: Option<PathBuf>,
         /// The fingerprint of the host's key, SHA256:…
-        #[arg(long, value_name = "FINGERPRINT")]
+        #[arg(long, value_name = "FINGERPRINT", value_parser = parse_fingerprint)]
         host_key: Option<String>,
     },
     /// List hosts
@@ -122,4 +122,13 @@ impl From<Error> for End {
 fn of_link(error: &link::Error) -> End {
     let (message, hint) = (chain(error), error.remedy());
     if error.is_refusal() { End::Refused(message, hint) } else { End::Failed(message, hint) }
+}
+
+/// `SHA256:` and 43 digits of base64, as `ssh-keygen -l` prints them.
+fn parse_fingerprint(text: &str) -> Result<String, String> {
+    let digits = |digits: &str| digits.len() == 43 && digits.chars().all(|c| c.is_ascii_alphanumeric() || "+/".contains(c));
+    match text.strip_prefix("SHA256:").is_some_and(digits) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("`{text}` is no fingerprint, such as `ssh-keygen -lf KEY` prints: SHA256: and 43 characters")),
+    }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::json;
-use vlm_engine::{Engine, store::LabState};
+use vlm_engine::{Engine, runs::RunStatus, store::LabState};
 use vlm_lab::problems::{Problem, Severity};
 
 use crate::{End, print_json, print_line};
@@ -89,9 +89,10 @@ pub async fn status(engine: &Engine, lab: &str, json: bool) -> Result<(), End> {
         let state = match machine.state {
             Some(state) => state.as_str(),
             None if status.state == LabState::Designed => "not deployed",
+            None if status.unknown.is_some() => "unknown",
             None => "no domain",
         };
-        let configured = if machine.configured { "configured" } else { "" };
+        let configured = if machine.configured && state != "unknown" { "configured" } else { "" };
         let address = machine.address.as_deref().unwrap_or("no address");
         print_line(&format!(
             "  {:<24} {:<13} {:<11} {:<15} {:>3} vcpus {:>7} MiB  {}",
@@ -106,7 +107,12 @@ pub async fn status(engine: &Engine, lab: &str, json: bool) -> Result<(), End> {
             "last run: {} {}, {}",
             run.kind.as_str(),
             run.id,
-            if run.sentence.is_empty() { run.status.as_str() } else { &run.sentence }
+            match run.status {
+                RunStatus::Running => "at work".to_owned(),
+                RunStatus::Done => run.sentence.clone(),
+                RunStatus::Failed | RunStatus::Cancelled => format!("{}: {}", run.status.as_str(), run.sentence),
+                RunStatus::CutOff => format!("{}; `vlm resume {lab}` finishes it", run.sentence),
+            }
         ))?;
     }
     Ok(())
@@ -129,8 +135,23 @@ pub fn ssh(engine: &Engine, target: &str, command: &[String]) -> Result<(), End>
     }
     let reached = crate::block_on(engine.ports().reach(lab, machine));
     reached.map_err(|error| End::Failed(vlm_engine::chain(&error), String::new()))?;
-    let error = Command::new("ssh").arg("-F").arg(config).arg(machine).arg("--").args(command).exec();
-    Err(End::Failed(format!("could not start ssh: {error}"), "install openssh-client".into()))
+    let mut ssh = Command::new("ssh");
+    ssh.arg("-F").arg(config).arg(machine).arg("--").args(command);
+    let failed = |error| End::Failed(format!("could not start ssh: {error}"), "install openssh-client".into());
+    let Some(host) = engine.hosts().of_machine(lab, machine)? else { return Err(failed(ssh.exec())) };
+    // Behind another host: OpenSSH sees a port of this computer's, and cannot tell what is wrong beyond it.
+    let status = ssh.status().map_err(failed)?;
+    if status.code() == Some(255) {
+        crate::block_on(engine.hosts().check(&host)).map_err(|error| {
+            let hint = error.link().map(vlm_engine::ssh::link::Error::remedy).filter(|hint| !hint.is_empty());
+            let message = format!("host `{host}`, which `{lab}/{machine}` is on: {}", vlm_engine::chain(&error));
+            End::Failed(message, hint.unwrap_or(format!("`vlm host check {host}` tries again")))
+        })?;
+    }
+    match status.code() {
+        Some(0) => Ok(()),
+        code => Err(End::Status(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255))),
+    }
 }
 
 /// `vlm export`

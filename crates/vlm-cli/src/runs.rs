@@ -148,11 +148,16 @@ fn show(planned: &PlannedRun) -> Result<(), End> {
         for share in planned.hosts.iter().filter(|share| share.needs_memory_mib > 0) {
             let (needs, has) = (share.needs_memory_mib, share.has_memory_mib);
             print_line(&format!("  needs {needs} MiB of memory, host {} has {has} MiB", share.host))?;
-            print_line(&format!("  runs on {}: {}", accelerator(share.acceleration.kvm), share.acceleration.why))?;
+            print_line(&format!(
+                "  host {} runs them on {}: {}",
+                share.host,
+                accelerator(share.acceleration.kvm),
+                share.acceleration.why
+            ))?;
         }
     }
     if planned.ports {
-        print_line("  opens or closes published ports")?;
+        print_line("  ports of this computer that lead to the machines are opened or closed as the lab says")?;
     }
     if !planned.configures.is_empty() {
         print_line(&format!("  configures {}", planned.configures.join(", ")))?;

@@ -342,7 +342,7 @@ impl Runs<'_> {
         let mut work = Vec::new();
         for place in &site.places {
             let mut planned = Planned { changes: Vec::new(), makes: Vec::new() };
-            if place.terraform.dir.join("main.tf").is_file() && place.terraform.has_state()? {
+            if !place.lost && place.terraform.dir.join("main.tf").is_file() && place.terraform.has_state()? {
                 place.terraform.init(cancel).await?;
                 place.forget_what_is_gone(cancel).await?;
                 place.terraform.plan(true, &place.uri, cancel, |_| {}).await?;
@@ -350,7 +350,18 @@ impl Runs<'_> {
             }
             work.push(planned);
         }
-        Ok(site.simple(RunKind::Destroy, Vec::new(), Vec::new(), work))
+        let mut lost = Vec::new();
+        for place in site.places.iter().filter(|place| place.lost) {
+            let things = place.of_names(&site.lab, &site.names_on(place)?).await?;
+            lost.push(format!(
+                "terraform's state is lost on host `{}`: what bears the lab's names goes, {}",
+                place.host.name,
+                if things.is_empty() { "and nothing does".to_owned() } else { list(things.iter()) }
+            ));
+        }
+        let mut run = site.simple(RunKind::Destroy, Vec::new(), Vec::new(), work);
+        run.warnings.extend(lost);
+        Ok(run)
     }
 
     fn deployed(&self, lab: &str) -> Result<(), Error> {
@@ -382,7 +393,7 @@ impl Runs<'_> {
                 Ok(sentence) => (RunStatus::Done, sentence.clone(), state_after(kind, planned.site.row.state)),
                 Err(error) if cancel.is_cancelled() || error.is_cancel() => (
                     RunStatus::Cancelled,
-                    format!("`vlm up {lab}` goes on, `vlm destroy {lab}` takes it away"),
+                    format!("`vlm resume {lab}` goes on, `vlm destroy {lab}` takes it away"),
                     LabState::Incomplete,
                 ),
                 Err(error) => {
@@ -555,9 +566,16 @@ async fn apply_plan(place: &Place, journal: &Journal, cancel: &CancellationToken
         give_up.cancel();
         std::future::pending().await
     };
-    tokio::select! {
-        applied = apply => Ok(applied?),
+    let applied = tokio::select! {
+        applied = apply => applied,
         never = lost => never,
+    };
+    match applied {
+        Err(error @ (terraform::Error::Failed { .. } | terraform::Error::Lost { .. })) => {
+            // Whatever the provider made of it: where the host is out of reach, that is the reason.
+            Err(place.out_of_reach().await.unwrap_or(error.into()))
+        }
+        applied => Ok(applied?),
     }
 }
 
@@ -566,9 +584,14 @@ async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationT
     let close = async { Ok::<_, Error>(site.engine.ports().close(&site.lab.name).await?) };
     journal.step("close", close).await?;
     let known = site.engine.store().machines(site.row.id)?;
-    let list = |things: Vec<&Thing>| things.into_iter().map(Thing::to_string).collect::<Vec<_>>().join(", ");
     for (place, work) in site.places.iter().zip(&planned.work) {
-        let mut ours = place.ours()?;
+        let mut ours = if place.lost {
+            let things = place.of_names(&site.lab, &site.names_on(place)?).await?;
+            journal.step(&place.step("names"), place.remove(&things, journal)).await?;
+            things
+        } else {
+            place.ours()?
+        };
         // Should Terraform's state have been lost, the store still remembers machines.
         let remembered = known.iter().filter(|machine| machine.host == place.host.name);
         ours.extend(remembered.map(|machine| Thing::Domain { name: place.domain(&machine.name) }));
@@ -581,12 +604,12 @@ async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationT
         let there = place.on_host(&ours).await?;
         let left: Vec<&Thing> = there.intersection(&ours).collect();
         if !left.is_empty() {
-            return Err(Error::Failed(format!("still on host `{}`: {}", place.host.name, list(left))));
+            return Err(Error::Failed(format!("still on host `{}`: {}", place.host.name, list(left.into_iter()))));
         }
         let prefix = place.domain("");
         let others: Vec<&Thing> = there.iter().filter(|thing| thing.name().starts_with(&prefix)).collect();
         if !others.is_empty() {
-            journal.say(EventBody::step(format!("left alone, because this lab did not make it: {}", list(others))));
+            journal.say(EventBody::step(format!("left alone, because this lab did not make it: {}", list(others.into_iter()))));
         }
     }
     let forget = async {
@@ -957,7 +980,9 @@ fn explain_ourselves(error: &Error, lab: &str) -> (String, String) {
         Error::Host { error, .. } if error.link().is_some_and(|link| !link.remedy().is_empty()) => {
             error.link().map(ssh::link::Error::remedy).unwrap_or_default()
         }
-        Error::Host { host, .. } => format!("`vlm host check {host}` tries again"),
+        Error::Host { error, .. } if matches!(**error, hosts::Error::Unknown(_)) => String::new(),
+        Error::Host { host, .. } if lab.is_empty() => format!("`vlm host check {host}` tries again"),
+        Error::Host { host, .. } => format!("`vlm host check {host}` tries again; then `vlm resume {lab}` goes on"),
         Error::ImagesToPull(_) => "download them with `vlm image pull NAME`; `vlm up` asks and does it".to_owned(),
         Error::Libvirt(libvirt::Error::Connect { .. }) => {
             "is libvirtd running, and are you in the group libvirt? `virsh -c qemu:///system list` must work".to_owned()
@@ -967,6 +992,10 @@ fn explain_ourselves(error: &Error, lab: &str) -> (String, String) {
         _ => format!("`vlm logs {lab}` shows the whole run"),
     };
     (message, hint)
+}
+
+fn list<'a>(things: impl Iterator<Item = &'a Thing>) -> String {
+    things.map(Thing::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn things(known: &[Known]) -> BTreeSet<Thing> {

@@ -202,10 +202,12 @@ async fn inspect(path: &Path, name: &str, kind: Kind, cancel: &CancellationToken
     }
     let info: Info = serde_json::from_str(&text).map_err(|error| not(format!("qemu-img said {error}")))?;
     if let Some(backing) = &info.backing {
-        return Err(not(format!("it needs another file, `{backing}`; flatten it with `qemu-img convert`")));
+        return Err(not(format!(
+            "it needs another file, `{backing}`, whose content guests would see; take another image, or, if both files are yours, flatten it with `qemu-img convert`"
+        )));
     }
     if info.specific.as_ref().is_some_and(|specific| !specific["data"]["data-file"].is_null()) {
-        return Err(not("its data lies in another file; flatten it with `qemu-img convert`".into()));
+        return Err(not("its data lies in another file, which guests would see; take another image, or, if both files are yours, flatten it with `qemu-img convert`".into()));
     }
     if info.encrypted {
         return Err(not("it is encrypted; decrypt it with `qemu-img convert`".into()));

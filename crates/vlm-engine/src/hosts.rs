@@ -55,7 +55,7 @@ pub enum Error {
     #[error("`{0}` is no name for a host: use lower-case letters, digits and hyphens, at most 63")]
     Name(String),
     /// This computer is always there.
-    #[error("`local` and `session` are this computer, and stay")]
+    #[error("`local` and `session` are this computer: they are always there, and stay")]
     IsLocal,
     /// A lab is on it, or is to be.
     #[error("lab `{lab}` names host `{host}`; forget the lab or take the host out of it first")]
@@ -156,10 +156,19 @@ impl Host {
         match open.as_ref() {
             Some(connection) => Ok(connection.clone()),
             None => {
-                let connection = Connection::open(&target).await?;
+                let opened = Connection::open(&target).await;
+                let connection = opened.map_err(|error| self.named(&target, error))?;
                 self.announce_changes(&connection);
                 Ok(open.insert(connection).clone())
             }
+        }
+    }
+
+    /// libvirt's words with the host in place of our socket, which nobody knows.
+    fn named(&self, target: &Target, error: libvirt::Error) -> libvirt::Error {
+        match &self.way {
+            Way::Direct => error,
+            Way::Through(kept) => error.instead_of(&target.uri(), &format!("{} ({})", self.name, kept.remote())),
         }
     }
 
@@ -295,6 +304,9 @@ impl Hosts<'_> {
         if name.is_empty() || name.len() > 63 || !name.chars().all(valid) || name.starts_with('-') || name.ends_with('-') {
             return Err(Error::Name(name.to_owned()));
         }
+        if name == LOCAL || name == SESSION {
+            return Err(Error::IsLocal);
+        }
         if self.names()?.contains(name) {
             return Err(Error::Taken(name.to_owned()));
         }
@@ -331,6 +343,14 @@ impl Hosts<'_> {
     /// Connects to a host and looks at it.
     pub async fn check(&self, name: &str) -> Result<HostStatus, Error> {
         self.get(name)?.status(self.engine).await
+    }
+
+    /// The host that a machine of a lab is on, if that is not this computer.
+    pub fn of_machine(&self, lab: &str, machine: &str) -> Result<Option<String>, crate::labs::Error> {
+        let (row, design) = self.engine.labs().read(lab)?;
+        let machines = crate::labs::placed(&row, &design);
+        let host = machines.into_iter().find(|known| known.name == machine).map(|machine| machine.host);
+        Ok(host.filter(|host| host != LOCAL && host != SESSION))
     }
 
     /// The host of that name, for use.

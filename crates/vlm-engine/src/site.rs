@@ -77,6 +77,8 @@ pub(crate) struct Place {
     pub(crate) context: Context,
     /// What was wrong with Terraform's state, if it had to be mended.
     pub(crate) mended: Option<String>,
+    /// Whether nothing says any more what was made here: what bears the lab's names is all that is known.
+    pub(crate) lost: bool,
 }
 
 impl Site {
@@ -141,9 +143,12 @@ impl Site {
         if hosts.is_empty() {
             hosts.push(hosts::LOCAL.to_owned());
         }
+        let rows = engine.store().machines(row.id)?;
         let mut places = Vec::new();
         for host in hosts {
-            places.push(Place::open(engine, &host, &lab, &machines, &dir, &context, whatever).await?);
+            let remembered = rows.iter().any(|row| row.host == host);
+            let context = Context { host, ..context.clone() };
+            places.push(Place::open(engine, &lab, &machines, &dir, context, remembered, whatever).await?);
         }
         Ok(Site { engine: engine.clone(), row, lab, machines, dir, key: Arc::new(keys.lab), places, _lock: lock })
     }
@@ -164,6 +169,13 @@ impl Site {
             }
         }
         Ok(&self.places[0])
+    }
+
+    /// Names of the lab's machines in a place: of the design, and those that we remember to have made.
+    pub(crate) fn names_on(&self, place: &Place) -> Result<BTreeSet<String>, Error> {
+        let rows = self.engine.store().machines(self.row.id)?.into_iter().map(|row| (row.name, row.host));
+        let designed = self.machines.iter().map(|machine| (machine.name.clone(), machine.host.clone()));
+        Ok(rows.chain(designed).filter(|(_, host)| *host == place.host.name).map(|(name, _)| name).collect())
     }
 
     /// Whether it matters to say which host is meant.
@@ -384,16 +396,37 @@ const NO_CLAIMS: &[u8] = b"[]";
 impl Place {
     async fn open(
         engine: &Engine,
-        name: &str,
         lab: &Lab,
         machines: &[Machine],
         dir: &Path,
-        context: &Context,
+        context: Context,
+        remembered: bool,
         whatever: bool,
     ) -> Result<Place, Error> {
+        let name = &*context.host.clone();
         let dir = dir.join(name);
-        let mended = Terraform::mend_state(&dir.join("terraform"))?;
-        let terraform = engine.terraform(&dir.join("terraform")).await?;
+        let terraform_dir = dir.join("terraform");
+        let lost = (remembered || Terraform::was_kept(&terraform_dir)) && Terraform::is_lost(&terraform_dir);
+        if lost && !whatever {
+            return Err(Error::Refused {
+                message: format!(
+                    "terraform's state of lab `{0}` ({1}) is gone or damaged, and so is our copy of it: nothing says what was made on host `{name}`",
+                    lab.name,
+                    terraform_dir.join("terraform.tfstate").display()
+                ),
+                remedy: format!(
+                    "`vlm destroy {}` shows and removes what bears the lab's names there; then deploy it again",
+                    lab.name
+                ),
+            });
+        }
+        let (mended, terraform) = if lost {
+            // As if it were new: which program made it is not known either.
+            let terraform = engine.terraform(&dir.join("lost")).await?;
+            (None, Terraform { dir: terraform_dir, ..terraform })
+        } else {
+            (Terraform::mend_state(&terraform_dir)?, engine.terraform(&terraform_dir).await?)
+        };
         let failed = |error| Error::of_host(name, error);
         let host = engine.hosts().get(name).map_err(failed)?;
         let connection = host.connection().await.map_err(failed)?;
@@ -415,14 +448,13 @@ impl Place {
         }
         let target = host.target().await.map_err(failed)?;
         let context = Context {
-            host: name.to_owned(),
             libvirt_uri: match &host.way {
                 Way::Direct => target.uri(),
                 Way::Through(kept) => kept.remote().libvirt_uri(),
             },
             domain_type: acceleration.domain_type(),
             uefi: facts.uefi.clone(),
-            ..context.clone()
+            ..context
         };
         let lab = lab.name.clone();
         Ok(Place {
@@ -437,6 +469,7 @@ impl Place {
             acceleration,
             context,
             mended,
+            lost,
         })
     }
 
@@ -691,7 +724,7 @@ impl Place {
     /// written down then; what Terraform knows is left to it.
     pub(crate) async fn remove_strays(&self, journal: &Journal) -> Result<(), Error> {
         let mut claims = self.claims()?;
-        if claims.is_empty() {
+        if claims.is_empty() || self.lost {
             return Ok(());
         }
         let known: BTreeMap<Thing, Option<String>> =
@@ -704,11 +737,8 @@ impl Place {
             _ => false,
         };
         claims.retain(|thing| !known.contains_key(thing) || is_another(thing));
-        // Domains come first, before what they use.
-        for stray in self.on_host(&claims).await?.intersection(&claims) {
-            journal.say(EventBody::step(format!("removing {stray}, which was not made whole")));
-            self.connection.remove(stray).await?;
-        }
+        let strays: BTreeSet<Thing> = self.on_host(&claims).await?.intersection(&claims).cloned().collect();
+        self.remove(&strays, journal).await?;
         self.write_claims(&BTreeSet::new())
     }
 
@@ -730,6 +760,36 @@ impl Place {
         write_private(&self.claims_path(), text)
             .map(drop)
             .map_err(|source| Error::Io { what: format!("write {}", self.claims_path().display()), source })
+    }
+
+    /// Removes things from the host, domains first, before what they use.
+    pub(crate) async fn remove(&self, things: &BTreeSet<Thing>, journal: &Journal) -> Result<(), Error> {
+        for thing in things {
+            journal.say(EventBody::step(format!("removing {thing}, which Terraform does not know")));
+            self.connection.remove(thing).await?;
+        }
+        Ok(())
+    }
+
+    /// Why the host is out of reach, if it is.
+    pub(crate) async fn out_of_reach(&self) -> Option<Error> {
+        let Way::Through(kept) = &self.host.way else { return None };
+        let error = kept.link().await.err()?;
+        Some(Error::of_host(&self.host.name, error.into()))
+    }
+
+    /// What on the host bears the lab's names: those of its design and of the machines that we remember.
+    pub(crate) async fn of_names(&self, lab: &Lab, machines: &BTreeSet<String>) -> Result<BTreeSet<Thing>, Error> {
+        let networks = lab.networks.iter().filter(|(_, network)| network.mode != NetworkMode::Bridge);
+        let networks: BTreeSet<String> = networks.map(|(key, _)| self.domain(key)).collect();
+        let ours = |thing: &Thing| match thing {
+            Thing::Domain { name } => machines.iter().any(|machine| *name == self.domain(machine)),
+            Thing::Network { name } => networks.contains(name),
+            Thing::Volume { name, .. } => {
+                machines.iter().any(|machine| name.starts_with(&format!("{}.", self.domain(machine))))
+            }
+        };
+        Ok(self.on_host(&BTreeSet::new()).await?.into_iter().filter(ours).collect())
     }
 
     /// What on the host is this lab's: what Terraform knows, and what a run was about to make.

@@ -168,6 +168,18 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The same words with `name` wherever `uri` is named.
+    pub(crate) fn instead_of(self, uri: &str, name: &str) -> Error {
+        match self {
+            Error::Connect { uri: of, reason } => Error::Connect { uri: of.replace(uri, name), reason },
+            Error::Old { uri: of, version } => Error::Old { uri: of.replace(uri, name), version },
+            Error::Hangs { what, limit_s } => Error::Hangs { what: what.replace(uri, name), limit_s },
+            error => error,
+        }
+    }
+}
+
 /// A domain as libvirt lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Domain {

@@ -259,6 +259,12 @@ impl Error {
                     "compare it with `ssh-keygen -lf` of the host's key over there, then say --host-key {fingerprint}"
                 );
             }
+            Error::WrongHostKey { why, .. } if why.contains("revokes") => {
+                "whoever revoked it says that it is in the wrong hands: ask them for the host's new key"
+            }
+            Error::WrongHostKey { why, .. } if why.starts_with("not SHA256:") => {
+                "compare with `ssh-keygen -lf` of the host's key over there; --host-key may be mistyped"
+            }
             Error::WrongHostKey { .. } => "if the host was installed anew, remove its old key, or the host here, first",
             Error::NotLetIn { takes, .. }
                 if takes.iter().any(|method| method == "password" || method == "keyboard-interactive") =>
@@ -269,12 +275,14 @@ impl Error {
             Error::Ended { .. } => {
                 "--identity FILE offers one key alone, and so does IdentitiesOnly with IdentityFile in ~/.ssh/config"
             }
-            Error::NoLibvirt { .. } => "install libvirt there and start it",
+            Error::NoLibvirt { .. } => "start libvirt there (`systemctl start libvirtd`), or install it",
             Error::NotOfLibvirt { .. } => "put that account into the group libvirt over there (`usermod -aG libvirt NAME`)",
+            Error::Unreachable { .. } => {
+                "is it on, is sshd running there, and do address and port fit? `ssh` to it shows the same"
+            }
             Error::Config(_)
             | Error::JumpName { .. }
             | Error::Circle { .. }
-            | Error::Unreachable { .. }
             | Error::NotSsh { .. }
             | Error::Protocol { .. }
             | Error::Identity { .. }

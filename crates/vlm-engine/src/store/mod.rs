@@ -984,7 +984,7 @@ fn run_summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
 
 /// Adds a line to the audit, inside the transaction of the change.
 fn audit(connection: &Connection, action: &str, object: &str, detail: &str) -> Result<(), Error> {
-    let who = std::env::var("USER").unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+    let who = user_name();
     let (last, before) = integrity::head(connection)?;
     let (id, at) = (last + 1, now_ms());
     let hash = integrity::line_hash(&before, id, at, [&who, action, object, detail]);
@@ -993,6 +993,15 @@ fn audit(connection: &Connection, action: &str, object: &str, detail: &str) -> R
         params![id, at, who, action, object, detail, hash],
     )?;
     Ok(())
+}
+
+/// The name of whoever runs us, by the system's list of users and not by what the environment says; the number where it has none.
+fn user_name() -> String {
+    let id = rustix::process::getuid().as_raw().to_string();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    // name:password:uid:…
+    let mut users = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    users.find(|fields| fields.get(2) == Some(&id.as_str())).map_or(id.clone(), |fields| fields[0].to_owned())
 }
 
 /// Milliseconds since 1970 (UTC).

@@ -84,7 +84,7 @@ pub enum Error {
     },
     /// The state is there and says nothing: another step on such a state could make everything twice.
     #[error(
-        "terraform's state {} is damaged, and there is no copy of ours; the one before it is beside it, as terraform.tfstate.backup",
+        "terraform's state {} cannot be read",
         path.display()
     )]
     State {
@@ -316,18 +316,24 @@ impl Terraform {
         Some((stamp, bytes.to_vec()))
     }
 
+    /// Whether neither the state in `dir` nor our copy of it says what was made: gone or damaged, both.
+    pub(crate) fn is_lost(dir: &Path) -> bool {
+        let is_whole = || fs::read(dir.join(STATE_FILE)).is_ok_and(|bytes| Stamp::of(&bytes).is_some());
+        Self::kept_state(dir).is_none() && !is_whole()
+    }
+
+    /// Whether there is a state in `dir`, or a copy, be they good or not.
+    pub(crate) fn was_kept(dir: &Path) -> bool {
+        dir.join(STATE_FILE).exists() || dir.join(COPY_FILE).exists()
+    }
+
     /// Puts the copy of the state in `dir` in its place when the state is gone, damaged, older than the copy, of another lab, or was edited.
     /// What was there is put aside. Says what was wrong; none where all is well, or where there is no copy to go by.
     pub fn mend_state(dir: &Path) -> Result<Option<String>, Error> {
         let path = dir.join(STATE_FILE);
         let Some((kept, copy)) = Self::kept_state(dir) else {
-            let is_whole = fs::read(&path).is_ok_and(|bytes| Stamp::of(&bytes).is_some());
-            return match (is_whole, dir.join(COPY_FILE).exists()) {
-                (true, _) => Self::keep_state(dir).map(|()| None),
-                // Nothing says what was there.
-                (false, true) => Err(Error::State { path }),
-                (false, false) => Ok(None),
-            };
+            // Without either it is for the caller to know whether anything was made: see `is_lost`.
+            return if Self::is_lost(dir) { Ok(None) } else { Self::keep_state(dir).map(|()| None) };
         };
         let bytes = fs::read(&path);
         let wrong = match bytes.as_ref().map(|bytes| (bytes, Stamp::of(bytes))) {
