@@ -19,6 +19,10 @@ use crate::terraform::create_private_dir;
 /// Pause between two attempts of one who waits for its turn.
 const TRY_EVERY: Duration = Duration::from_millis(200);
 
+/// How long and how often those may be in the way who only look whether a lock is held.
+const LOOK: Duration = Duration::from_millis(5);
+const LOOKS_TAKE: u32 = 10;
+
 /// Why a lock could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -69,7 +73,15 @@ impl Lock {
         let io = |source| Error::Io { path: path.clone(), source };
         create_private_dir(dir).map_err(io)?;
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
-        match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
+        let mut tries = 0..LOOKS_TAKE;
+        let taken = loop {
+            match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
+                // Somebody may only be looking in this moment whether it is held.
+                Err(Errno::WOULDBLOCK) if tries.next().is_some() => std::thread::sleep(LOOK),
+                taken => break taken,
+            }
+        };
+        match taken {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 let mut holder = String::new();
@@ -82,43 +94,17 @@ impl Lock {
         Ok(Lock(file))
     }
 
-    /// The process that holds the lock `name`, if one does. Looks without touching the lock: somebody may be about to take it.
+    /// The process that holds the lock `name`, if one does. It is looked for by a lock that may be shared, for a moment: `take`
+    /// bears with that. (`/proc/locks` would tell without, but leaves lines out when locks come and go while it is read.)
     pub(crate) fn holder(dir: &Path, name: &str) -> Option<u32> {
-        use std::os::unix::fs::MetadataExt;
-        let path = dir.join(format!("{name}.lock"));
-        let inode = fs::metadata(&path).ok()?.ino();
-        let table = fs::read_to_string("/proc/locks").ok()?;
-        // `1: FLOCK  ADVISORY  WRITE 123 08:01:456 0 EOF`, see proc_locks(5); the process is 0 when it is in another namespace.
-        let held = table.lines().any(|line| {
-            let mut fields = line.split_whitespace();
-            fields.nth(1) == Some("FLOCK") && fields.nth(3).and_then(|file| file.rsplit(':').next()) == Some(&inode.to_string())
-        });
-        held.then(|| fs::read_to_string(path).ok()?.trim().parse().ok())?
-    }
-
-    /// Takes the lock together with others who share it; refused while somebody has it alone.
-    pub(crate) fn share(dir: &Path, name: &str) -> Result<Lock, Error> {
-        Self::take_as(dir, name, FlockOperation::NonBlockingLockShared)?.ok_or(Error::Restoring)
-    }
-
-    /// Takes a lock that others share, alone, or says who they are.
-    pub(crate) fn alone(dir: &Path, name: &str) -> Result<Lock, Error> {
-        match Self::take_as(dir, name, FlockOperation::NonBlockingLockExclusive)? {
-            Some(lock) => Ok(lock),
-            None => Err(Error::Open { holders: holders(&dir.join(format!("{name}.lock"))) }),
+        let mut file = File::open(dir.join(format!("{name}.lock"))).ok()?;
+        if rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockShared).is_ok() {
+            let _ = rustix::fs::flock(file.as_fd(), FlockOperation::Unlock);
+            return None;
         }
-    }
-
-    fn take_as(dir: &Path, name: &str, how: FlockOperation) -> Result<Option<Lock>, Error> {
-        let path = dir.join(format!("{name}.lock"));
-        let io = |source| Error::Io { path: path.clone(), source };
-        create_private_dir(dir).map_err(io)?;
-        let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io)?;
-        match rustix::fs::flock(file.as_fd(), how) {
-            Ok(()) => Ok(Some(Lock(file))),
-            Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(io(error.into())),
-        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).ok()?;
+        text.trim().parse().ok()
     }
 
     /// Waits for its turn; `on_wait` is told once for whom.
