@@ -107,6 +107,31 @@ impl Lock {
         text.trim().parse().ok()
     }
 
+    /// Takes the lock together with others who share it; refused while somebody has it alone.
+    pub(crate) fn share(dir: &Path, name: &str) -> Result<Lock, Error> {
+        Self::take_as(dir, name, FlockOperation::NonBlockingLockShared)?.ok_or(Error::Restoring)
+    }
+
+    /// Takes a lock that others share, alone, or says who they are.
+    pub(crate) fn alone(dir: &Path, name: &str) -> Result<Lock, Error> {
+        match Self::take_as(dir, name, FlockOperation::NonBlockingLockExclusive)? {
+            Some(lock) => Ok(lock),
+            None => Err(Error::Open { holders: holders(&dir.join(format!("{name}.lock"))) }),
+        }
+    }
+
+    fn take_as(dir: &Path, name: &str, how: FlockOperation) -> Result<Option<Lock>, Error> {
+        let path = dir.join(format!("{name}.lock"));
+        let io = |source| Error::Io { path: path.clone(), source };
+        create_private_dir(dir).map_err(io)?;
+        let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io)?;
+        match rustix::fs::flock(file.as_fd(), how) {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(io(error.into())),
+        }
+    }
+
     /// Waits for its turn; `on_wait` is told once for whom.
     pub(crate) async fn wait(
         dir: &Path,
