@@ -1,7 +1,7 @@
 //! The right to change something: one process at a time. The kernel takes it back when a process dies.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read as _, Seek as _, Write as _},
     os::{
         fd::AsFd,
