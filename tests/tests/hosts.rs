@@ -90,7 +90,7 @@ fn a_host_is_added_by_its_key_checked_and_removed() {
 
     user(&host, &["host", "remove", "lab1"]).ends(0);
     user(&host, &["host", "remove", "lab1"]).ends(2).says(&["there is no host `lab1`"]);
-    user(&host, &["host", "remove", "local"]).ends(2).says(&["are this computer, and stay"]);
+    user(&host, &["host", "remove", "local"]).ends(2).says(&["are this computer: they are always there, and stay"]);
     user(&host, &["host", "add", "x", "root@-oProxyCommand=x"]).ends(2).says(&["is no [USER@]ADDRESS[:PORT]"]);
 }
 
