@@ -245,7 +245,7 @@ fn a_machine_that_the_host_cannot_start_leaves_nothing_behind() {
     host.vlm(["up", &file, "--yes"]).ends(1).says(&[
         "the machines to start take 8388736 MiB of memory",
         "error creating libvirt domain",
-        "removing domain `big.huge`, which was not made whole",
+        "removing domain `big.huge`, which Terraform does not know",
     ]);
     assert!(!host.of_lab("big").contains(&"domain big.huge".to_owned()), "{:?}", host.of_lab("big"));
 
