@@ -300,7 +300,7 @@ impl Terraform {
         if kept.is_some_and(|(kept, _)| found.lineage == kept.lineage && found.serial < kept.serial) {
             return Ok(());
         }
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = digest_of(&bytes);
         let path = dir.join(COPY_FILE);
         let copy = [digest.as_bytes(), b"\n", &bytes].concat();
         write_private(&path, copy).map(drop).map_err(|source| Error::Write { path, source })
@@ -310,8 +310,7 @@ impl Terraform {
     fn kept_state(dir: &Path) -> Option<(Stamp, Vec<u8>)> {
         let copy = fs::read(dir.join(COPY_FILE)).ok()?;
         let (digest, bytes) = copy.split_at_checked(65)?;
-        let found: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        (digest.strip_suffix(b"\n")? == found.as_bytes()).then_some(())?;
+        (digest.strip_suffix(b"\n")? == digest_of(bytes).as_bytes()).then_some(())?;
         let stamp = if bytes.is_empty() { Stamp::default() } else { Stamp::of(bytes)? };
         Some((stamp, bytes.to_vec()))
     }
@@ -470,6 +469,11 @@ impl Terraform {
         }
         Ok(changed)
     }
+}
+
+/// SHA-256 in hex.
+fn digest_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Which state of which series. The default is of no state at all.
