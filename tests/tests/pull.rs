@@ -232,12 +232,13 @@ fn ctrl_c_keeps_what_came_and_the_next_pull_goes_on_from_there() {
         "image loose: no digest was given, so localhost alone vouches for it\nimage loose: asking localhost\n",
         LIMIT,
     );
+    // The part is named by a digest; notes have an extension, and what becomes a note is hidden until it is one.
     let part = || {
         let files = fs::read_dir(world.path("data/vlm/images/partial")).into_iter().flatten().flatten();
         files
-            .map(|entry| entry.path())
-            .find(|path| path.extension().is_none())
-            .map_or(0, |path| path.metadata().map_or(0, |m| m.len()))
+            .filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_hexdigit))
+            .find_map(|entry| entry.metadata().ok())
+            .map_or(0, |found| found.len())
     };
     let until = Instant::now() + LIMIT;
     while part() == 0 {
