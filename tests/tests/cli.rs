@@ -470,48 +470,28 @@ fn settings_that_are_not_right_are_named() {
         (
             "poool = \"vlm\"\n",
             expect![[r#"
-            ! vlm: USER/config/vlm/settings.toml is not right: TOML parse error at line 1, column 1
-            !   |
-            ! 1 | poool = "vlm"
-            !   | ^^^^^
-            ! unknown field `poool`, expected one of `terraform`, `ansible_playbook`, `pool`, `pool_path`, `starts_at_once`, `ready_limit_s`, `log`
-            ! 
-            2
-        "#]],
+                ! vlm: USER/config/vlm/settings.toml:1:1: unknown field `poool`, expected one of `terraform`, `ansible_playbook`, `pool`, `pool_path`, `starts_at_once`, `ready_limit_s`, `log`
+                2
+            "#]],
         ),
         (
             "ready_limit_s = \"soon\"\n",
             expect![[r#"
-            ! vlm: USER/config/vlm/settings.toml is not right: TOML parse error at line 1, column 17
-            !   |
-            ! 1 | ready_limit_s = "soon"
-            !   |                 ^^^^^^
-            ! invalid type: string "soon", expected u64
-            ! 
-            2
-        "#]],
+                ! vlm: USER/config/vlm/settings.toml:1:17: invalid type: string "soon", expected u64
+                2
+            "#]],
         ),
         (
             "= 1\n",
             expect![[r#"
-            ! vlm: USER/config/vlm/settings.toml is not right: TOML parse error at line 1, column 1
-            !   |
-            ! 1 | = 1
-            !   | ^
-            ! unquoted keys cannot be empty, expected letters, numbers, `-`, `_`
-            ! 
-            2
-        "#]],
+                ! vlm: USER/config/vlm/settings.toml:1:1: unquoted keys cannot be empty, expected letters, numbers, `-`, `_`
+                2
+            "#]],
         ),
         (
             "log = \"loud\"\n",
             expect![[r#"
-                ! vlm: USER/config/vlm/settings.toml is not right: TOML parse error at line 1, column 7
-                !   |
-                ! 1 | log = "loud"
-                !   |       ^^^^^^
-                ! `loud` is no level: off, error, warn, info, debug or trace
-                ! 
+                ! vlm: USER/config/vlm/settings.toml:1:7: `loud` is no level: off, error, warn, info, debug or trace
                 2
             "#]],
         ),

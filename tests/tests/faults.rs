@@ -317,9 +317,11 @@ fn terraforms_state_is_mended_from_our_copy() {
     // Neither state nor copy is good: nothing is touched.
     fs::write(&path, "{").expect("the state can be written");
     fs::write(host.lab_dir("f").join("local/terraform.tfstate.kept"), "x").expect("the copy can be written");
-    host.vlm(["plan", "f"])
-        .ends(2)
-        .says(&["is gone or damaged, and so is our copy of it", "`vlm destroy f` shows and removes"]);
+    host.vlm(["plan", "f"]).ends(2).says(&[
+        "is gone or damaged, and so is our copy of it",
+        "`vlm destroy f` shows and removes",
+        "`vlm adopt f` takes",
+    ]);
     fs::write(&path, &good).expect("the state can be written");
     is_whole(&host, &expected(), "mended");
     // One that goes as an apply ends.
@@ -341,6 +343,68 @@ fn terraforms_state_is_mended_from_our_copy() {
         "left alone, because this lab did not make it: domain `f.other`",
     ]);
     assert_eq!(host.of_lab("f"), ["domain f.other"]);
+}
+
+#[test]
+fn what_all_records_of_are_lost_is_adopted_as_it_is() {
+    let Some((host, file)) = lab() else { return };
+    let uuid = || host.virsh(&["domuuid", "f.a"]).trim().to_owned();
+    host.vlm(["plan", &file]).ends(0);
+    host.vlm(["backup", "/root/before.sqlite3"]).ends(0);
+    host.start_vlm(["up", &file, "--yes"]).end(LIMIT).ends(0);
+    let made = uuid();
+    let lose_state = || {
+        fs::remove_file(host.terraform_dir("f").join("terraform.tfstate")).expect("the state can be deleted");
+        fs::remove_file(host.lab_dir("f").join("local/terraform.tfstate.kept")).expect("the copy can be deleted");
+    };
+    lose_state();
+    // Somebody else's of such a name is none of ours.
+    host.write(
+        "other.xml",
+        "<domain type='qemu'><name>f.other</name><memory unit='MiB'>64</memory><os><type arch='x86_64'>hvm</type></os></domain>",
+    );
+    host.virsh(&["define", "other.xml"]);
+    host.virsh(&["vol-create-as", "vlm", "f.b.system.qcow2", "1M", "--format", "qcow2"]);
+    host.vlm(["up", "f", "--yes"]).ends(2).says(&["is gone or damaged"]);
+    host.vlm(["adopt", "f"]).ends(2).says(&["  domain `f.a` on host local\n", "nobody is here to ask"]);
+    host.vlm(["adopt", "f", "--yes"])
+        .ends(0)
+        .says(&[
+            "volume `f.b.system.qcow2` in pool `vlm` on host local bears the lab's marks and is not in its design: it stays",
+            "  network `f.lan` on host local\n",
+            "adopted; `vlm plan f` shows what differs",
+        ])
+        .does_not_say("f.other");
+    host.vlm(["plan", "f"]).ends(0).says(&["nothing is missing; the lab counts as deployed again"]);
+    host.virsh(&["undefine", "f.other"]);
+    host.virsh(&["vol-delete", "f.b.system.qcow2", "--pool", "vlm"]);
+    host.start_vlm(["up", "f", "--yes"]).end(LIMIT).ends(0);
+    assert_eq!(uuid(), made);
+    is_whole(&host, &expected(), "adopted");
+
+    // A database from before the deploy, and no state either: the doctor tells what is there.
+    host.vlm(["stop", "f", "--force"]).ends(0);
+    host.vlm(["restore", "/root/before.sqlite3", "--yes"]).ends(0);
+    host.vlm(["adopt", "f", "--yes"]).ends(0).says(&["Terraform's state knows more of f than our database"]);
+    host.start_vlm(["up", "f", "--yes"]).end(LIMIT).ends(0);
+    host.vlm(["stop", "f", "--force"]).ends(0);
+    host.vlm(["restore", "/root/before.sqlite3", "--yes"]).ends(0);
+    lose_state();
+    host.vlm(["doctor", "local"])
+        .says(&["domain `f.a` is left of the lab `f`, which is not deployed: `vlm adopt f` takes it in"]);
+    host.vlm(["up", "f", "--yes"]).ends(2).says(&["already has a domain `f.a` that is not this lab's", "`vlm adopt f`"]);
+    let keys = host.lab_dir("f").join("keys");
+    fs::rename(&keys, keys.with_extension("away")).expect("a folder can be renamed");
+    host.vlm(["adopt", "f", "--yes"]).ends(2).says(&["the keys of domain `f.a` on host `local` are not in"]);
+    fs::remove_dir_all(&keys).expect("a folder can be deleted");
+    fs::rename(keys.with_extension("away"), &keys).expect("a folder can be renamed");
+    host.vlm(["adopt", "f", "--yes"]).ends(0);
+    host.start_vlm(["up", "f", "--yes"]).end(LIMIT).ends(0);
+    assert_eq!(uuid(), made);
+    host.vlm(["plan", "f"]).ends(0).says(&["nothing to do"]);
+    assert_eq!(host.ssh("f/a", "cat mark"), "done\n".repeat(3), "its disk was kept");
+    host.vlm(["destroy", "f", "--yes"]).ends(0);
+    assert_eq!(host.of_lab("f"), [""; 0]);
 }
 
 /// Fills the file system at `folder` on the host, but for `left_kib`.

@@ -87,6 +87,20 @@ enum Command {
         #[arg(long, short)]
         yes: bool,
     },
+    /// Take what an earlier deploy left on a host as the lab's again, where all records of it are lost
+    #[command(
+        after_help = "Nothing on the host is changed. `vlm plan` then shows what differs from the design.\n\nExample:\n  vlm adopt hello"
+    )]
+    Adopt {
+        /// The lab
+        lab: String,
+        /// Where it was, if the lab does not say: as for `up`
+        #[arg(long = "host", value_name = "NAME")]
+        hosts: Vec<String>,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// List labs
     List {
         /// Print JSON
@@ -353,6 +367,7 @@ fn run(command: Command) -> Result<(), End> {
             };
             block_on(runs::up(&engine, &lab, &hosts, yes))
         }
+        Command::Adopt { lab, hosts, yes } => block_on(runs::adopt(&engine, &lab, &hosts, yes)),
         Command::Resume { lab, yes } => block_on(runs::resume(&engine, &lab, yes)),
         Command::Stop { lab, force } => block_on(runs::stop(&engine, &lab, force)),
         Command::Start { lab } => block_on(runs::start(&engine, &lab)),

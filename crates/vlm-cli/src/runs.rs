@@ -236,6 +236,26 @@ pub async fn resume(engine: &Engine, lab: &str, yes: bool) -> Result<(), End> {
     }
 }
 
+/// `vlm adopt`: takes what an earlier deploy left on a host as the lab's again.
+pub async fn adopt(engine: &Engine, lab: &str, hosts: &[String], yes: bool) -> Result<(), End> {
+    let cancel = cancel_on_interrupt();
+    let adoption = unless_cancelled(engine.runs().plan_adoption(lab, hosts, &cancel), &cancel).await?;
+    for (host, thing) in &adoption.stays {
+        print_line(&format!("  {thing} on host {host} bears the lab's marks and is not in its design: it stays as it is"))?;
+    }
+    if adoption.is_known {
+        print_line(&format!("  Terraform's state knows more of {lab} than our database, where it is not deployed"))?;
+    } else if adoption.things.is_empty() {
+        return print_line(&format!("{lab}: nothing to adopt, nothing else on its hosts bears its marks"));
+    }
+    for (host, thing) in &adoption.things {
+        print_line(&format!("  {thing} on host {host}"))?;
+    }
+    confirm(&format!("Adopt what is there into {lab}? Nothing of it is changed."), yes, &cancel).await?;
+    engine.runs().adopt(adoption, &cancel).await?;
+    print_line(&format!("adopted; `vlm plan {lab}` shows what differs from the design"))
+}
+
 /// `vlm start`
 pub async fn start(engine: &Engine, lab: &str) -> Result<(), End> {
     power_on(engine, lab, &cancel_on_interrupt()).await

@@ -11,7 +11,10 @@ use toml::Spanned;
 use url::Url;
 use vlm_lab::model::Size;
 
-use crate::download::{Algorithm, Digest, shown};
+use crate::{
+    download::{Algorithm, Digest, shown},
+    settings::{in_a_line, place},
+};
 
 /// The catalog that comes with us.
 const OURS: &str = include_str!("../catalog.toml");
@@ -103,9 +106,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Entry>, Error> {
     let Ok(mut all) = parse(OURS, false) else { panic!("our own catalog is right: its test reads it") };
     match fs::read_to_string(path) {
         Ok(text) => all.extend(parse(&text, true).map_err(|Slip(range, message)| {
-            let before = text.get(..range.start).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let (line, column) = place(&text, range.start);
             Error::Text { path: path.to_owned(), line, column, message }
         })?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -115,8 +116,8 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Entry>, Error> {
 }
 
 fn parse(text: &str, typed: bool) -> Result<BTreeMap<String, Entry>, Slip> {
-    let written: BTreeMap<Spanned<String>, Written> = toml::from_str(text)
-        .map_err(|error| Slip(error.span().unwrap_or_default(), error.message().replace('\n', ", ").trim().to_owned()))?;
+    let written: BTreeMap<Spanned<String>, Written> =
+        toml::from_str(text).map_err(|error| Slip(error.span().unwrap_or_default(), in_a_line(&error)))?;
     written.into_iter().map(|(name, written)| Ok((name.get_ref().clone(), entry(name, written, typed)?))).collect()
 }
 

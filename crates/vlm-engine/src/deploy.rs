@@ -37,7 +37,7 @@ use crate::{
     ports,
     readiness::{self, Login, NotReady, Seen, States, Watch},
     runs::{EventBody, ResourceState, RunEvent, RunId, RunKind, RunStatus, RunSummary},
-    site::{self, FollowedStates, Place, Site},
+    site::{self, FollowedStates, Place, Purpose, Site},
     ssh,
     store::{self, LabState, MachineRow},
     terraform::{
@@ -280,7 +280,7 @@ impl Runs<'_> {
     /// Plans what a deploy of the stored lab would do, its machines placed on `hosts` where they name none and are nowhere yet.
     /// Writes our own files, changes nothing on a host.
     pub async fn plan(&self, lab: &str, hosts: &[String], cancel: &CancellationToken) -> Result<PlannedRun, Error> {
-        let mut site = Site::open(self.engine, lab, hosts).await?;
+        let mut site = Site::open(self.engine, lab, hosts, Purpose::Deploy).await?;
         site.assign_ssh_ports()?;
         site.write()?;
         for place in &site.places {
@@ -320,7 +320,7 @@ impl Runs<'_> {
     /// Plans to power on the machines of a deployed lab that are off.
     pub async fn plan_start(&self, lab: &str) -> Result<PlannedRun, Error> {
         self.deployed(lab)?;
-        let site = Site::open(self.engine, lab, &[]).await?;
+        let site = Site::open(self.engine, lab, &[], Purpose::Deploy).await?;
         // The design may have grown since the deploy: what is not made yet cannot be started.
         let made = site.states().await?;
         let (mut starts, configures) = site.to_do(&[]).await?;

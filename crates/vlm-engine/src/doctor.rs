@@ -24,6 +24,7 @@ use vlm_lab::{
     model::{Acceleration, NetworkMode},
 };
 
+pub(crate) use self::orphans::Known;
 pub use self::{facts::Computer, orphans::Orphan};
 use crate::{
     Engine, Resource,

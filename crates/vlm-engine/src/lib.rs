@@ -4,6 +4,7 @@
 //! [`Event::Stale`]; whoever shows something asks again.
 
 pub mod acceleration;
+pub mod adopt;
 pub mod ansible;
 pub mod catalog;
 pub mod deploy;

@@ -45,11 +45,15 @@ pub enum Error {
         source: io::Error,
     },
     /// Its text.
-    #[error("{} is not right: {message}", path.display())]
+    #[error("{}:{line}:{column}: {message}", path.display())]
     Text {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// Where, from 1.
+        line: usize,
+        /// Where, from 1, in characters.
+        column: usize,
+        /// What is wrong.
         message: String,
     },
 }
@@ -58,9 +62,10 @@ impl Settings {
     /// Reads the file; none means defaults.
     pub fn read(path: &Path) -> Result<Settings, Error> {
         match fs::read_to_string(path) {
-            Ok(text) => {
-                toml::from_str(&text).map_err(|error| Error::Text { path: path.to_owned(), message: error.to_string() })
-            }
+            Ok(text) => toml::from_str(&text).map_err(|error| {
+                let (line, column) = place(&text, error.span().unwrap_or_default().start);
+                Error::Text { path: path.to_owned(), line, column, message: in_a_line(&error) }
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Settings::default()),
             Err(source) => Err(Error::Read { path: path.to_owned(), source }),
         }
@@ -81,6 +86,17 @@ impl Settings {
     pub fn pool_path(&self) -> &Path {
         self.pool_path.as_deref().unwrap_or(Path::new("/var/lib/libvirt/images/vlm"))
     }
+}
+
+/// The line and the column, from 1, of the byte `at`.
+pub(crate) fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or_default();
+    (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
+}
+
+/// The parser's words in one line.
+pub(crate) fn in_a_line(error: &toml::de::Error) -> String {
+    error.message().trim().replace('\n', ", ")
 }
 
 fn log_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<log::LevelFilter>, D::Error> {

@@ -61,6 +61,17 @@ pub(crate) struct Site {
     _lock: Lock,
 }
 
+/// What a lab is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To make it as it is designed, or to power it on.
+    Deploy,
+    /// To find what is there of it, whatever Terraform's state has become.
+    Adopt,
+    /// To stop it or to take it away, however its design reads by now.
+    TakeAway,
+}
+
 /// One host's part of a lab.
 pub(crate) struct Place {
     pub(crate) engine: Engine,
@@ -83,7 +94,7 @@ pub(crate) struct Place {
 
 impl Site {
     /// Opens a lab for a run that needs a lab without errors, its machines placed on `hosts` where they name none.
-    pub(crate) async fn open(engine: &Engine, name: &str, hosts: &[String]) -> Result<Site, Error> {
+    pub(crate) async fn open(engine: &Engine, name: &str, hosts: &[String], purpose: Purpose) -> Result<Site, Error> {
         let lock = Lock::take(&engine.dirs().data.join("locks"), name)?;
         engine.runs().note_cut_off(name)?;
         let (row, lab) = engine.labs().read(name)?;
@@ -92,7 +103,7 @@ impl Site {
             return Err(Error::Problems { lab: name.to_owned(), problems });
         }
         let row = engine.labs().settle(row, &lab, hosts).await?;
-        Self::open_with(engine, row, lab, lock, false).await
+        Self::open_with(engine, row, lab, lock, purpose).await
     }
 
     /// Opens a lab whose document may have errors by now: what is there of it can still be stopped and taken away.
@@ -100,10 +111,11 @@ impl Site {
         let lock = Lock::take(&engine.dirs().data.join("locks"), name)?;
         engine.runs().note_cut_off(name)?;
         let (row, lab) = engine.labs().read(name)?;
-        Self::open_with(engine, row, lab, lock, true).await
+        Self::open_with(engine, row, lab, lock, Purpose::TakeAway).await
     }
 
-    async fn open_with(engine: &Engine, row: LabRow, lab: Lab, lock: Lock, whatever: bool) -> Result<Site, Error> {
+    async fn open_with(engine: &Engine, row: LabRow, lab: Lab, lock: Lock, purpose: Purpose) -> Result<Site, Error> {
+        let whatever = purpose == Purpose::TakeAway;
         let machines = labs::placed(&row, &lab);
         let images: BTreeMap<String, String> = engine.store().images()?.into_iter().map(|row| (row.name, row.digest)).collect();
         let mut missing: Vec<String> =
@@ -148,7 +160,7 @@ impl Site {
         for host in hosts {
             let remembered = rows.iter().any(|row| row.host == host);
             let context = Context { host, ..context.clone() };
-            places.push(Place::open(engine, &lab, &machines, &dir, context, remembered, whatever).await?);
+            places.push(Place::open(engine, &lab, &machines, &dir, context, remembered, purpose).await?);
         }
         Ok(Site { engine: engine.clone(), row, lab, machines, dir, key: Arc::new(keys.lab), places, _lock: lock })
     }
@@ -401,13 +413,14 @@ impl Place {
         dir: &Path,
         context: Context,
         remembered: bool,
-        whatever: bool,
+        purpose: Purpose,
     ) -> Result<Place, Error> {
+        let whatever = purpose == Purpose::TakeAway;
         let name = &*context.host.clone();
         let dir = dir.join(name);
         let terraform_dir = dir.join("terraform");
         let lost = (remembered || Terraform::was_kept(&terraform_dir)) && Terraform::is_lost(&terraform_dir);
-        if lost && !whatever {
+        if lost && purpose == Purpose::Deploy {
             return Err(Error::Refused {
                 message: format!(
                     "terraform's state of lab `{0}` ({1}) is gone or damaged, and so is our copy of it: nothing says what was made on host `{name}`",
@@ -415,7 +428,7 @@ impl Place {
                     terraform_dir.join("terraform.tfstate").display()
                 ),
                 remedy: format!(
-                    "`vlm destroy {}` shows and removes what bears the lab's names there; then deploy it again",
+                    "`vlm adopt {0}` takes what bears the lab's marks there as the lab's again; `vlm destroy {0}` shows and removes it",
                     lab.name
                 ),
             });
@@ -707,7 +720,10 @@ impl Place {
             None => Ok(()),
             Some(thing) => Err(Error::Refused {
                 message: format!("{} already has a {thing} that is not this lab's", self.whose()),
-                remedy: "rename it in the lab file or rename the lab, or remove it from the host".into(),
+                remedy: format!(
+                    "rename it in the lab file or rename the lab, or remove it from the host; if an earlier deploy of this lab left it there, `vlm adopt {}`",
+                    self.lab
+                ),
             }),
         }
     }

@@ -326,11 +326,11 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
             Some(&right),
             "/x did not answer within 0.1 s",
             false,
-            Part(0),
+            Nothing,
         ),
         ("no end", chunked, small, Some(&right), "/x sends more than 1 MiB, which no image has", true, Nothing),
-        ("too long", said(2 << 20), small, Some(&right), "/x sends more than 1 MiB, which no image has", true, Part(0)),
-        ("no room", said(1 << 60), vast, Some(&right), "/x needs 1099511627840 MiB; make room", true, Part(0)),
+        ("too long", said(2 << 20), small, Some(&right), "/x sends more than 1 MiB, which no image has", true, Nothing),
+        ("no room", said(1 << 60), vast, Some(&right), "/x needs 1099511627840 MiB; make room", true, Nothing),
         (
             "no number",
             Reply::new(&["HTTP/1.1 200 OK", "Content-Length: many"], ""),
@@ -338,7 +338,7 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
             Some(&right),
             "/x broke",
             false,
-            Part(0),
+            Nothing,
         ),
         (
             "encoded",
@@ -347,7 +347,7 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
             Some(&right),
             "/x answered in a way that cannot be trusted: it is encoded",
             false,
-            Part(0),
+            Nothing,
         ),
         (
             "a part unasked",
@@ -356,7 +356,7 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
             Some(&right),
             "/x answered 206 Partial Content; take another address",
             false,
-            Part(0),
+            Nothing,
         ),
         (
             "not there",
@@ -365,7 +365,7 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
             Some(&right),
             "/x answered 404 Not Found; it is no longer there",
             false,
-            Part(0),
+            Nothing,
         ),
         (
             "not for us",
@@ -374,7 +374,7 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
             Some(&right),
             "/x answered 403 Forbidden; it is not for everyone",
             false,
-            Part(0),
+            Nothing,
         ),
         (
             "not now",
@@ -383,7 +383,7 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
             Some(&right),
             "try again later",
             false,
-            Part(0),
+            Nothing,
         ),
         (
             "no HTTP",
@@ -392,9 +392,9 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
             Some(&right),
             "the connection to http://127.0.0.1",
             false,
-            Part(0),
+            Nothing,
         ),
-        ("in circles", to("/x"), LIMITS, Some(&right), "/x is where the last of 5 redirects leads", true, Part(0)),
+        ("in circles", to("/x"), LIMITS, Some(&right), "/x is where the last of 5 redirects leads", true, Nothing),
         (
             "nowhere",
             Reply::new(&["HTTP/1.1 302 Found", "Content-Length: 0"], ""),
@@ -402,12 +402,12 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
             Some(&right),
             "/x leads nowhere",
             true,
-            Part(0),
+            Nothing,
         ),
-        ("to a file", to("file:///etc/passwd"), LIMITS, Some(&right), "/x leads nowhere", true, Part(0)),
-        ("to another port of ours", to(&other.url("/")), LIMITS, Some(&right), private, true, Part(0)),
-        ("to a name for us", to(&format!("http://localhost:{}/", other.port)), LIMITS, Some(&right), private, true, Part(0)),
-        ("to us as a number", to(&format!("http://2130706433:{}/", other.port)), LIMITS, Some(&right), private, true, Part(0)),
+        ("to a file", to("file:///etc/passwd"), LIMITS, Some(&right), "/x leads nowhere", true, Nothing),
+        ("to another port of ours", to(&other.url("/")), LIMITS, Some(&right), private, true, Nothing),
+        ("to a name for us", to(&format!("http://localhost:{}/", other.port)), LIMITS, Some(&right), private, true, Nothing),
+        ("to us as a number", to(&format!("http://2130706433:{}/", other.port)), LIMITS, Some(&right), private, true, Nothing),
         (
             "to us as IPv6",
             to(&format!("http://[::ffff:127.0.0.1]:{}/", other.port)),
@@ -415,10 +415,10 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
             Some(&right),
             private,
             true,
-            Part(0),
+            Nothing,
         ),
-        ("to ::1", to("http://[::1]/"), LIMITS, Some(&right), private, true, Part(0)),
-        ("to the network", to("https://192.168.0.1/"), LIMITS, Some(&right), private, true, Part(0)),
+        ("to ::1", to("http://[::1]/"), LIMITS, Some(&right), private, true, Nothing),
+        ("to the network", to("https://192.168.0.1/"), LIMITS, Some(&right), private, true, Nothing),
         (
             "to metadata",
             to("http://169.254.169.254/latest/meta-data/"),
@@ -426,7 +426,7 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
             Some(&right),
             "http://169.254.169.254/latest/meta-data/ leads to the private address 169.254.169.254, which no download from elsewhere may reach",
             true,
-            Part(0),
+            Nothing,
         ),
     ];
     for (case, reply, limits, digest, sentence, refusal, left) in cases {
@@ -468,6 +468,31 @@ async fn what_is_no_image_or_not_the_wanted_one_is_refused() {
     world.pull(&by).await.unwrap_err();
     let text = chain(&world.pull(&by).await.unwrap_err());
     assert!(text.contains("its Content-Length and its Content-Range disagree"), "{text}");
+}
+
+#[tokio::test]
+async fn what_nobody_goes_on_with_is_deleted_after_a_month() {
+    let Some(world) = World::new() else { return };
+    let image = world.qcow2();
+    let body = image.clone();
+    let server = Server::new(move |asked, before| match before {
+        0 | 1 => Reply::file(&body, "\"1\"").cut(1000),
+        _ => Reply::range(asked, &body, "\"1\""),
+    });
+    let [old, newer] = ["/old", "/newer"].map(|path| entry(&server.url(path), Some(&sha256(&image))));
+    let parts = || -> Vec<_> { world.partial().into_iter().map(|name| world.path("data/images/partial").join(name)).collect() };
+    world.pull(&old).await.unwrap_err();
+    let age = |path: &std::path::PathBuf, days: u64| {
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(days * 24 * 3600);
+        fs::File::options().append(true).open(path).unwrap().set_modified(then).unwrap();
+    };
+    parts().iter().for_each(|path| age(path, 31));
+    world.pull(&newer).await.unwrap_err();
+    assert_eq!(parts().len(), 2, "the newer one's part and note");
+    parts().iter().for_each(|path| age(path, 29));
+    let pulled = world.pull(&newer).await.unwrap();
+    assert_eq!(server.body_bytes(), 1000 + image.len() as u64, "only the rest of the newer one was sent");
+    world.has(&pulled, &image);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub struct Orphan {
 }
 
 /// What we know.
-pub(super) struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// Our labs, and whether something of each may be on a host.
     pub labs: BTreeMap<&'a str, bool>,
     /// Digests of the images in the store.
@@ -113,7 +113,9 @@ impl Known<'_> {
         };
         let (why, is_known_lab) = match whose {
             Whose::Alive => return None,
-            Whose::Gone => (format!("is left of the lab `{lab}`, which is not deployed"), true),
+            Whose::Gone => {
+                (format!("is left of the lab `{lab}`, which is not deployed: `vlm adopt {lab}` takes it in again"), true)
+            }
             Whose::Unknown => (
                 format!("is of a lab `{lab}` that you do not have: another person's, or left of one that was forgotten"),
                 false,

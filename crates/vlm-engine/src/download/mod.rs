@@ -34,6 +34,8 @@ use crate::{
 
 /// The most that a file of checksums may hold, in bytes.
 const CHECKSUMS_MOST: usize = 4 << 20;
+/// How long a part waits for somebody to go on with it.
+const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Limits of a download.
 #[derive(Debug, Clone, Copy)]
@@ -550,6 +552,10 @@ struct Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
+        // Of an address that sent nothing there is nothing to go on with.
+        if self.file.metadata().is_ok_and(|found| found.len() == 0) {
+            self.delete();
+        }
         // Closing alone would leave the lock to a child of ours that is between fork and exec in this moment.
         let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
@@ -562,6 +568,7 @@ impl Partial {
         let (path, note_path) = (dir.join(&key), dir.join(format!("{key}.json")));
         let opening = || format!("open {}", path.display());
         create_private_dir(dir).map_err(io_error(format!("make {}", dir.display())))?;
+        delete_abandoned(dir);
         let file = loop {
             let file = File::options().read(true).append(true).create(true).mode(0o600).open(&path);
             let file = file.map_err(io_error(opening()))?;
@@ -661,6 +668,23 @@ impl Partial {
         if there.is_none() || there == ours {
             let _ = fs::remove_file(&self.note_path);
             let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Deletes what nobody has taken up again for [`KEPT_FOR`], and nobody is at now.
+fn delete_abandoned(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let age = entry.metadata().and_then(|found| found.modified()).ok().and_then(|then| then.elapsed().ok());
+        let path = entry.path();
+        if age.is_none_or(|age| age < KEPT_FOR) {
+            continue;
+        }
+        // Whoever is at it holds the part; its note is written once.
+        let part = File::options().read(true).open(path.with_extension(""));
+        let is_free = part.is_ok_and(|part| rustix::fs::flock(&part, FlockOperation::NonBlockingLockExclusive).is_ok());
+        if is_free || !path.with_extension("").exists() {
+            let _ = fs::remove_file(path);
         }
     }
 }

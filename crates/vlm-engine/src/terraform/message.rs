@@ -3,7 +3,10 @@
 //! See <https://developer.hashicorp.com/terraform/internals/machine-readable-ui> and, for plans,
 //! <https://developer.hashicorp.com/terraform/internals/json-format>. Fields and types that we do not know are ignored.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde_json::{Value, json};
 use vlm_lab::plan::{Change, ChangeKind};
 
 use super::{Known, Planned};
@@ -125,7 +128,7 @@ struct ResourceChange {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
-    index: Option<serde_json::Value>,
+    index: Option<Value>,
     #[serde(default)]
     mode: String,
     change: RawChange,
@@ -135,11 +138,11 @@ struct ResourceChange {
 struct RawChange {
     actions: Vec<String>,
     #[serde(default)]
-    before: Option<serde_json::Value>,
+    before: Option<Value>,
     #[serde(default)]
-    after: Option<serde_json::Value>,
+    after: Option<Value>,
     #[serde(default)]
-    replace_paths: Vec<Vec<serde_json::Value>>,
+    replace_paths: Vec<Vec<Value>>,
 }
 
 /// What a plan's JSON (`terraform show -json PLAN`) says, without changes that do nothing.
@@ -149,6 +152,79 @@ pub fn planned(plan: &str) -> Result<Planned, serde_json::Error> {
     let makes = raw.filter_map(|raw| Known::of(raw.address.clone(), &raw.kind, raw.change.after.as_ref()?)).collect();
     let changes = document.resource_changes.into_iter().filter(|raw| raw.mode != "data").filter_map(change).collect();
     Ok(Planned { changes, makes })
+}
+
+#[derive(Deserialize)]
+struct PlannedValues {
+    terraform_version: String,
+    planned_values: Values,
+}
+
+#[derive(Deserialize)]
+struct Values {
+    root_module: Module,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    #[serde(default)]
+    resources: Vec<PlannedResource>,
+}
+
+#[derive(Deserialize)]
+struct PlannedResource {
+    address: String,
+    mode: String,
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    #[serde(default)]
+    index: Value,
+    provider_name: String,
+    schema_version: u64,
+    values: Value,
+}
+
+/// The state `before` (null: there is none) with what a plan's JSON would make at the addresses of `ids`, as if it had been made.
+///
+/// The format of states is Terraform's own, version 4 since Terraform 0.12; OpenTofu has the same.
+pub fn adopted(plan: &str, before: Value, ids: &BTreeMap<String, String>) -> Result<Value, serde_json::Error> {
+    let document: PlannedValues = serde_json::from_str(plan)?;
+    let mut state = before;
+    if state.is_null() {
+        state = json!({ "version": 4, "serial": 0, "lineage": format!("{:032x}", rand::random::<u128>()), "outputs": {}, "resources": [] });
+    }
+    state["terraform_version"] = document.terraform_version.into();
+    state["serial"] = (state["serial"].as_u64().unwrap_or_default() + 1).into();
+    for planned in document.planned_values.root_module.resources {
+        let Some(id) = ids.get(&planned.address) else { continue };
+        let mut attributes = planned.values;
+        attributes["id"] = id.as_str().into();
+        let instance = json!({
+            "index_key": planned.index,
+            "schema_version": planned.schema_version,
+            "attributes": attributes,
+            "sensitive_attributes": [],
+        });
+        let resources = state["resources"].as_array_mut().into_iter().flatten();
+        let same = |resource: &&mut Value| {
+            resource["mode"] == planned.mode && resource["type"] == planned.kind && resource["name"] == planned.name
+        };
+        match { resources }.find(same).and_then(|resource| resource["instances"].as_array_mut()) {
+            Some(instances) => instances.push(instance),
+            None => {
+                let resource = json!({
+                    "mode": planned.mode,
+                    "type": planned.kind,
+                    "name": planned.name,
+                    "provider": format!("provider[\"{}\"]", planned.provider_name),
+                    "instances": [instance],
+                });
+                state["resources"].as_array_mut().expect("a state that was read has resources").push(resource);
+            }
+        }
+    }
+    Ok(state)
 }
 
 fn change(raw: ResourceChange) -> Option<Change> {

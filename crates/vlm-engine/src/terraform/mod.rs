@@ -6,6 +6,7 @@
 pub mod message;
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -274,15 +275,50 @@ impl Terraform {
         give_up: &CancellationToken,
         on_message: impl FnMut(Message),
     ) -> Result<(), Error> {
-        let path = self.dir.join("..").join(PIN_FILE);
-        let pin = serde_json::to_vec(&self.pin).expect("paths that were read as text are JSON");
-        write_private(&path, pin).map_err(|source| Error::Write { path, source })?;
+        self.note_pin()?;
         let parallelism = format!("-parallelism={at_once}");
         Self::keep_state(&self.dir)?;
         let program = self.program(&["apply", "-input=false", "-json", &parallelism, PLAN_FILE]).give_up(give_up.clone());
         let applied = self.follow("apply", program, cancel, on_message).await;
         let kept = Self::keep_state(&self.dir);
         applied.and(kept)
+    }
+
+    /// Notes what the lab's things are made with.
+    fn note_pin(&self) -> Result<(), Error> {
+        let path = self.dir.join("..").join(PIN_FILE);
+        let pin = serde_json::to_vec(&self.pin).expect("paths that were read as text are JSON");
+        write_private(&path, pin).map(drop).map_err(|source| Error::Write { path, source })
+    }
+
+    /// Takes what the saved plan would make, and is there already, into the state: `ids` are the provider's names of it, by
+    /// address. What else there is to know of each is the plan's word, until the next plan asks the host.
+    ///
+    /// `terraform import` asks the host for all of it. This provider then leaves out which base a volume has, and the next plan
+    /// would make the volume anew.
+    pub async fn adopt(&self, ids: &BTreeMap<String, String>, cancel: &CancellationToken) -> Result<(), Error> {
+        let (ended, text) = self.program(&["show", "-json", PLAN_FILE]).capture(cancel).await?;
+        self.check("show", ended, Vec::new())?;
+        let output = |source| Error::Output { verb: "show", source };
+        let before = state(&self.dir)?;
+        let path = self.dir.join(STATE_FILE);
+        let after = message::adopted(&text, before, ids).map_err(output)?;
+        self.note_pin()?;
+        let text = serde_json::to_string_pretty(&after).expect("a state is JSON");
+        write_private(&path, text).map_err(|source| Error::Write { path, source })?;
+        Self::keep_state(&self.dir)
+    }
+
+    /// Puts a state that cannot be read aside.
+    pub(crate) fn put_damaged_aside(dir: &Path) -> Result<(), Error> {
+        let path = dir.join(STATE_FILE);
+        match fs::read(&path) {
+            Ok(bytes) if Stamp::of(&bytes).is_none() => {
+                let aside = dir.join(format!("{STATE_FILE}.{}", crate::store::now_ms()));
+                fs::rename(&path, &aside).map_err(|source| Error::Write { path: aside, source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Copies the state, if it is whole and not older than the copy: Terraform writes its own in place, and takes what a full
