@@ -6,59 +6,93 @@ import * as __TAURI_EVENT from "@tauri-apps/api/event";
 
 /** Commands */
 export const commands = {
-	/**  All labs, by name. */
 	listLabs: () => __TAURI_INVOKE<LabSummary[]>("list_labs"),
-	/**  A lab with its machines as they are now. */
 	labStatus: (name: string) => __TAURI_INVOKE<LabStatus>("lab_status", { name }),
-	/**  What is wrong with a lab as it is stored, or good to know. */
+	readLab: (name: string) => __TAURI_INVOKE<LabDocument>("read_lab", { name }),
 	checkLab: (name: string) => __TAURI_INVOKE<Problem[]>("check_lab", { name }),
-	/**  Saves the lab file at `path` as a lab of its name, also an imperfect one. */
-	saveLabFile: (path: string) => __TAURI_INVOKE<SavedLab>("save_lab_file", { path }),
-	/**  Forgets the design of a lab that is on no host. */
+	checkText: (text: string, lab: string | null) => __TAURI_INVOKE<CheckedText>("check_text", { text, lab }),
+	saveLab: (text: string, lab: string | null, expected: number | null, layout: string | null) => __TAURI_INVOKE<SavedLab>("save_lab", { text, lab, expected, layout }),
+	saveLayout: (name: string, layout: string) => __TAURI_INVOKE<null>("save_layout", { name, layout }),
+	importLab: () => __TAURI_INVOKE<SavedLab | null>("import_lab"),
+	exportLab: (name: string) => __TAURI_INVOKE<string | null>("export_lab", { name }),
+	exportLabFile: (name: string) => __TAURI_INVOKE<string | null>("export_lab_file", { name }),
+	cloneLab: (name: string, newName: string) => __TAURI_INVOKE<SavedLab>("clone_lab", { name, newName }),
 	forgetLab: (name: string) => __TAURI_INVOKE<null>("forget_lab", { name }),
-	/**  Plans what a deploy of a lab would do. */
-	startPlan: (lab: string) => __TAURI_INVOKE<Plan>("start_plan", { lab }),
-	/**  Plans to take a lab away. */
+	labFiles: (name: string) => __TAURI_INVOKE<LabFile[]>("lab_files", { name }),
+	labPorts: (name: string) => __TAURI_INVOKE<LabPort[]>("lab_ports", { name }),
+	labSchema: () => __TAURI_INVOKE<string>("lab_schema"),
+	listTemplates: () => __TAURI_INVOKE<Template[]>("list_templates"),
+	saveTemplate: (title: string, text: string) => __TAURI_INVOKE<Template>("save_template", { title, text }),
+	removeTemplate: (id: string) => __TAURI_INVOKE<null>("remove_template", { id }),
+	openLab: (name: string, program: OpenWith) => __TAURI_INVOKE<null>("open_lab", { name, program }),
+	machineDetails: (lab: string, machine: string) => __TAURI_INVOKE<MachineDetails>("machine_details", { lab, machine }),
+	powerMachines: (lab: string, machines: string[], action: PowerAction) => __TAURI_INVOKE<PowerResult[]>("power_machines", { lab, machines, action }),
+	followStats: (lab: string, onSamples: Channel<MachineSample[]>) => __TAURI_INVOKE<null>("follow_stats", { lab, onSamples }),
+	unfollowStats: (lab: string) => __TAURI_INVOKE<null>("unfollow_stats", { lab }),
+	machineScreenshot: (lab: string, machine: string) => __TAURI_INVOKE<string>("machine_screenshot", { lab, machine }),
+	serialLog: (lab: string, machine: string, from: number) => __TAURI_INVOKE<SerialPiece>("serial_log", { lab, machine, from }),
+	startPlan: (lab: string, hosts: string[]) => __TAURI_INVOKE<Plan>("start_plan", { lab, hosts }),
 	planDestroy: (lab: string) => __TAURI_INVOKE<Plan>("plan_destroy", { lab }),
-	/**  Gives a lab free whose plan is no longer shown. */
+	planResume: (lab: string) => __TAURI_INVOKE<ResumePlan>("plan_resume", { lab }),
 	discardPlan: (lab: string, plan: PlanId) => __TAURI_INVOKE<null>("discard_plan", { lab, plan }),
-	/**  Applies the deploy that was shown as `plan`, and follows it through to configured guests. */
 	startDeploy: (lab: string, plan: PlanId) => __TAURI_INVOKE<RunId>("start_deploy", { lab, plan }),
-	/**  Takes a lab away as it was shown in `plan`. */
 	startDestroy: (lab: string, plan: PlanId) => __TAURI_INVOKE<RunId>("start_destroy", { lab, plan }),
-	/**  Powers on the machines of a deployed lab that are off. Answers no run when all are on. */
 	startLab: (lab: string) => __TAURI_INVOKE<RunId | null>("start_lab", { lab }),
-	/**  Shuts the machines of a deployed lab down; with `force`, takes their power at once. */
 	stopLab: (lab: string, force: boolean) => __TAURI_INVOKE<RunId>("stop_lab", { lab, force }),
-	/**  Asks a run of this process to end. Answers whether there was one: runs of other processes are cancelled there. */
 	cancelRun: (run: RunId) => __TAURI_INVOKE<boolean>("cancel_run", { run }),
-	/**  Sends a run's events from `from_seq` on, then what comes, in batches. Answers when the run has ended or is no longer followed. */
 	followRun: (run: RunId, fromSeq: number, onEvents: Channel<RunEvent[]>) => __TAURI_INVOKE<null>("follow_run", { run, fromSeq, onEvents }),
-	/**  Ends the calling window's follow of a run. */
 	unfollowRun: (run: RunId) => __TAURI_INVOKE<null>("unfollow_run", { run }),
-	/**  The newest runs of a lab, newest first. */
 	listRuns: (lab: string) => __TAURI_INVOKE<RunSummary[]>("list_runs", { lab }),
-	/**  Names of all hosts. */
-	listHosts: () => __TAURI_INVOKE<string[]>("list_hosts"),
-	/**  Connects to a host and looks at it. */
+	recentRuns: (limit: number) => __TAURI_INVOKE<RunSummary[]>("recent_runs", { limit }),
+	runSteps: (run: RunId) => __TAURI_INVOKE<RunStep[]>("run_steps", { run }),
+	listHosts: () => __TAURI_INVOKE<HostSummary[]>("list_hosts"),
 	checkHost: (name: string) => __TAURI_INVOKE<HostStatus>("check_host", { name }),
-	/**  All images, by name. */
+	hostThings: (name: string) => __TAURI_INVOKE<HostThings>("host_things", { name }),
+	addHost: (name: string, address: string, user: string | null, port: number | null, identity: string | null) => __TAURI_INVOKE<HostStatus>("add_host", { name, address, user, port, identity }),
+	removeHost: (name: string) => __TAURI_INVOKE<null>("remove_host", { name }),
+	sshConfigHosts: () => __TAURI_INVOKE<SshConfigHost[]>("ssh_config_hosts"),
+	sshIdentities: () => __TAURI_INVOKE<string[]>("ssh_identities"),
+	answerQuestion: (id: number, answers: string[] | null) => __TAURI_INVOKE<null>("answer_question", { id, answers }),
+	doctor: (host: string, deep: boolean) => __TAURI_INVOKE<Report>("doctor", { host, deep }),
+	doctorFix: (host: string, check: string, message: string) => __TAURI_INVOKE<Report>("doctor_fix", { host, check, message }),
+	removeOrphan: (host: string, name: string) => __TAURI_INVOKE<null>("remove_orphan", { host, name }),
+	adoptLab: (lab: string, hosts: string[], carryOut: boolean) => __TAURI_INVOKE<Adoption>("adopt_lab", { lab, hosts, carryOut }),
 	listImages: () => __TAURI_INVOKE<Image[]>("list_images"),
-	/**  The recipes that come with us. */
 	listRecipes: () => __TAURI_INVOKE<Recipe[]>("list_recipes"),
-	/**  Adds the disk image at `path` under `name`, as a copy of our own. */
-	addImage: (name: string, path: string) => __TAURI_INVOKE<Image>("add_image", { name, path }),
-	/**  Builds an image by its recipe; `on_step` gets what it does now. */
+	imageCatalog: () => __TAURI_INVOKE<CatalogEntry[]>("image_catalog"),
+	pullImage: (name: string, url: string | null, sha256: string | null, onProgress: Channel<PullProgress>) => __TAURI_INVOKE<Image>("pull_image", { name, url, sha256, onProgress }),
+	cancelPull: (name: string) => __TAURI_INVOKE<boolean>("cancel_pull", { name }),
 	buildImage: (recipe: string, onStep: Channel<string>) => __TAURI_INVOKE<Image>("build_image", { recipe, onStep }),
-	/**  Cancels the build of an image. Answers whether there was one. */
 	cancelBuild: (recipe: string) => __TAURI_INVOKE<boolean>("cancel_build", { recipe }),
-	/**  Ends the application: cancels what is at work, waits for it, and leaves. */
+	addImage: (name: string) => __TAURI_INVOKE<Image | null>("add_image", { name }),
+	verifyImage: (name: string) => __TAURI_INVOKE<boolean>("verify_image", { name }),
+	imagePlaces: (name: string) => __TAURI_INVOKE<ImagePlace[]>("image_places", { name }),
+	removeImage: (name: string) => __TAURI_INVOKE<null>("remove_image", { name }),
+	audit: (lab: string | null, text: string, limit: number) => __TAURI_INVOKE<AuditRow[]>("audit", { lab, text, limit }),
+	verifyAudit: () => __TAURI_INVOKE<string | null>("verify_audit"),
+	exportAudit: () => __TAURI_INVOKE<string | null>("export_audit"),
+	readSettings: () => __TAURI_INVOKE<AppSettings>("read_settings"),
+	saveSettings: (settings: AppSettings) => __TAURI_INVOKE<null>("save_settings", { settings }),
+	pickFile: (what: PickFor) => __TAURI_INVOKE<string | null>("pick_file", { what }),
+	listTools: () => __TAURI_INVOKE<ToolInfo[]>("list_tools"),
+	listBackups: () => __TAURI_INVOKE<Backup[]>("list_backups"),
+	makeBackup: () => __TAURI_INVOKE<Backup>("make_backup"),
+	restoreBackup: (path: string) => __TAURI_INVOKE<string>("restore_backup", { path }),
+	lockState: () => __TAURI_INVOKE<LockState>("lock_state"),
+	setLock: (current: string | null, passphrase: string | null, idleMinutes: number | null) => __TAURI_INVOKE<null>("set_lock", { current, passphrase, idleMinutes }),
+	lockNow: () => __TAURI_INVOKE<null>("lock_now"),
+	unlock: (passphrase: string) => __TAURI_INVOKE<boolean>("unlock", { passphrase }),
+	appInfo: () => __TAURI_INVOKE<AppInfo>("app_info"),
 	quit: () => __TAURI_INVOKE<null>("quit"),
 };
 
 /** Events */
 export const events = {
 	closeAsked: makeEvent<CloseAsked, CloseAsked>("close-asked"),
+	lockChanged: makeEvent<LockChanged, LockChanged>("lock-changed"),
+	note: makeEvent<Note, Note>("note"),
+	question: makeEvent<Question, Question>("question"),
+	questionGone: makeEvent<QuestionGone, QuestionGone>("question-gone"),
 	stale: makeEvent<Stale, Stale>("stale"),
 };
 
@@ -142,7 +176,15 @@ export type ErrorCode =
 /**  The plan that was shown is no longer there: plan again. */
 "no_plan" | 
 /**  The user wished it. */
-"cancelled";
+"cancelled" | 
+/**  Images must be downloaded first; `details` names them. */
+"images_to_pull" | 
+/**  It was saved by somebody else meanwhile. */
+"conflict" | 
+/**  The application is locked. */
+"locked" | 
+/**  There is none. */
+"not_found";
 
 /**  What happened. */
 export type EventBody = 
@@ -223,6 +265,18 @@ export type HostStatus = {
 	kvm: boolean,
 	/**  How we know. */
 	why: string,
+	/**  Memory of our labs' machines that are on, in MiB. */
+	reserved_memory_mib: number,
+	/**  Domains that run, ours and others. */
+	domains_running: number,
+	/**  All domains. */
+	domains: number,
+	/**  Size of the file system of the pool that labs use, in MiB; none where there is no such pool. */
+	pool_mib: number | null,
+	/**  What is free there, in MiB. */
+	pool_free_mib: number | null,
+	/**  Average of the last minute's load, where it is known. */
+	load: number | null,
 };
 
 /**  An image as lists show it. */
@@ -239,6 +293,8 @@ export type Image = {
 	file_mib: number,
 	/**  When it was added, RFC 3339 in UTC. */
 	added: string,
+	/**  Labs with machines that start from it. */
+	used_by: string[],
 };
 
 /**  What the last run left of a lab. */
@@ -284,6 +340,12 @@ export type LabSummary = {
 	revision: number,
 	/**  When it was last saved, RFC 3339 in UTC. */
 	updated: string,
+	/**  What its author says of it. */
+	description: string | null,
+	/**  Machines that were ready when a run last saw them. */
+	running: number,
+	/**  The last run. */
+	last_run: RunSummary | null,
 };
 
 /**  A machine as it is now. */
@@ -304,6 +366,16 @@ export type MachineStatus = {
 	vcpus: number,
 	/**  Memory, in MiB. */
 	memory_mib: number,
+	/**  The machine in the file that it comes from: without the number of a replica. */
+	spec: string,
+	/**  What its author says of it. */
+	description: string | null,
+	/**  Its network cards, in order. */
+	nics: DesignedNic[],
+	/**  Size of its system disk, in words. */
+	disk: string,
+	/**  How it boots. */
+	firmware: FirmwareKind,
 };
 
 /**  How far a machine is. In order. */
@@ -361,6 +433,10 @@ export type Plan = {
 	terraform_dir: string,
 	/**  Whether there is nothing to do. */
 	empty: boolean,
+	/**  What each host is asked for. */
+	hosts: HostShare[],
+	/**  What Terraform itself says of the plan. */
+	raw: string,
 };
 
 /**  Identity of a plan that is shown. */
@@ -417,7 +493,11 @@ export type Resource =
 /**  Runs. */
 "runs" | 
 /**  Images. */
-"images";
+"images" | 
+/**  Settings. */
+"settings" | 
+/**  The audit. */
+"activity";
 
 /**  How far Terraform is with a resource. */
 export type ResourceState = 
@@ -473,6 +553,8 @@ export type RunStatus =
 
 /**  A run in a list. */
 export type RunSummary = {
+	/**  The lab. */
+	lab: string,
 	/**  Its id. */
 	id: RunId,
 	/**  What it does. */
@@ -521,6 +603,76 @@ export type TaskOutcome =
 "skipped" | 
 /**  It failed. */
 "failed";
+
+export type FirmwareKind = "bios" | "uefi";
+export type DesignedNic = { network: string, mac: string, address: string | null };
+export type DesignedPort = { local: number, guest: number };
+/**  A machine as its design says, with what is derived. */
+export type DesignedMachine = {
+	name: string, spec: string, description: string | null, host: string, image: string, vcpus: number, memory_mib: number, disk: string,
+	nics: DesignedNic[], firmware: FirmwareKind, user: string, depends_on: string[], ports: DesignedPort[],
+};
+/**  A lab as it is stored. `layout` is the canvas' own. */
+export type LabDocument = { name: string, revision: number, text: string, dir: string, layout: string | null };
+/**  What a text would be as a lab. */
+export type CheckedText = { name: string | null, problems: Problem[], machines: DesignedMachine[] };
+/**  A rendered file, by its path in the lab's folder. */
+export type LabFile = { path: string, text: string };
+export type LabPort = { local: number, machine: string, host: string, guest: number, address: string | null, published: boolean, open: boolean };
+export type Template = { id: string, title: string, description: string, machines: number, networks: number, text: string, own: boolean };
+export type OpenWith = "editor" | "files" | "terminal";
+export type MachineDisk = { name: string, size: string, path: string | null, allocated_mib: number | null, capacity_mib: number | null };
+export type MachineNic = { network: string, mac: string, address: string | null, device: string | null };
+export type MachineDetails = {
+	name: string, lab: string, host: string, state: DomainState | null, configured: boolean, address: string | null, image: string, vcpus: number, memory_mib: number,
+	firmware: FirmwareKind, user: string, description: string | null, disks: MachineDisk[], nics: MachineNic[], ports: LabPort[], depends_on: string[],
+	ssh_command: string, cloud_init: string | null, ansible: string | null, xml: string | null, started: string | null, unknown: string | null,
+};
+export type PowerAction = "start" | "shut_down" | "force_off" | "reboot" | "reset" | "pause" | "resume";
+export type PowerResult = { machine: string, error: string | null };
+/**  What a machine did in the last two seconds. `cpu_percent` is of one processor; `bps` are bytes a second. */
+export type MachineSample = {
+	machine: string, at_ms: number, cpu_percent: number, memory_used_mib: number | null, memory_mib: number,
+	disk_read_bps: number, disk_write_bps: number, net_rx_bps: number, net_tx_bps: number,
+};
+/**  `next` is where to ask for more, in bytes. */
+export type SerialPiece = { text: string, next: number, size: number };
+export type HostShare = { host: string, kvm: boolean, why: string, needs_memory_mib: number, has_memory_mib: number };
+export type ResumePlan = { run: RunSummary, plan: Plan | null };
+export type StepProgress = "begun" | "done" | "failed";
+export type RunStep = { step: string, state: StepProgress, at_ms: number };
+export type HostSummary = { name: string, address: string | null, user: string | null, port: number | null, is_local: boolean, labs: string[] };
+export type HostDomain = { name: string, state: DomainState, lab: string | null, machine: string | null, vcpus: number, memory_mib: number };
+export type HostNetwork = { name: string, bridge: string | null, subnets: string[], active: boolean, lab: string | null };
+export type HostPool = { name: string, path: string, capacity_mib: number, available_mib: number, active: boolean, is_ours: boolean };
+export type HostThings = { domains: HostDomain[], networks: HostNetwork[], pools: HostPool[] };
+export type SshConfigHost = { alias: string, host_name: string | null, user: string | null, port: number | null };
+export type FindingSeverity = "ok" | "note" | "warning" | "problem";
+export type Fix = { commands: string[], undo: string[], root: boolean, can_be_done: boolean };
+export type Finding = { check: string, severity: FindingSeverity, message: string, evidence: string, fix: Fix | null };
+export type Report = { host: string, address: string | null, os: string | null, findings: Finding[] };
+export type AdoptedThing = { host: string, what: string };
+export type Adoption = { things: AdoptedThing[], stays: AdoptedThing[], is_known: boolean };
+export type CatalogEntry = { name: string, title: string, url: string, verified_by: string, own: boolean, here: boolean, recipe: boolean, user: string | null };
+export type PullProgress = { step: string | null, done_mib: number, total_mib: number | null };
+export type ImagePlace = { host: string, path: string | null, bytes_mib: number | null, error: string | null };
+export type AuditRow = { line: number, at: string, who: string, action: string, object: string, detail: string };
+export type AppSettings = {
+	terraform: string | null, ansible_playbook: string | null, pool: string | null, pool_path: string | null, starts_at_once: number | null,
+	ready_limit_s: number | null, log: string | null, path: string,
+};
+export type PickFor = "terraform" | "ansible_playbook";
+export type ToolInfo = { name: string, path: string | null, version: string | null, digest: string | null, source: string | null, problem: string | null, remedy: string | null };
+export type Backup = { path: string, made: string, reason: string | null, bytes_mib: number };
+export type LockState = { set: boolean, locked: boolean, idle_minutes: number | null };
+export type LockChanged = boolean;
+export type AppInfo = { version: string, data_dir: string, first_start: boolean };
+export type QuestionKind = "host_key" | "passphrase" | "password" | "interactive";
+export type QuestionPrompt = { text: string, echo: boolean };
+/**  What only a person can say. A host key wants no answers but yes (an empty list). */
+export type Question = { id: number, kind: QuestionKind, host: string, text: string, key_type: string | null, again: boolean, prompts: QuestionPrompt[] };
+export type QuestionGone = number;
+export type Note = string;
 
 /* Tauri Specta runtime */
 type EventEmit<T> = [T] extends [null] ? () => Promise<void> : (payload: T) => Promise<void>;

@@ -1,14 +1,21 @@
+import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import "./app.css";
 import { App } from "./app";
+import { startI18n } from "./i18n";
+import { apply, getPrefs } from "./lib/prefs";
 import { newClient } from "./lib/queries";
-import { applyTheme } from "./lib/theme";
+import { newRouter } from "./router";
 
-applyTheme();
-// The web view's own menu offers "Reload" and "Back"; in text it offers to copy.
-document.addEventListener("contextmenu", (event) => {
-  const target = event.target as HTMLElement;
-  if (!target.closest("input, textarea, .selectable, pre, td")) event.preventDefault();
-});
+apply();
+startI18n();
+// The window opens where it was.
+if (window.location.hash === "") window.location.hash = getPrefs().page;
+
 const root = document.getElementById("root");
-if (root) createRoot(root).render(<App client={newClient()} />);
+if (root)
+  createRoot(root).render(
+    <StrictMode>
+      <App client={newClient()} router={newRouter()} />
+    </StrictMode>,
+  );

@@ -1,7 +1,8 @@
 import { type ReactNode, useEffect, useRef } from "react";
+import { cn } from "../lib/cn";
 
-/** A question in front of the window. Escape means no. */
-export function Dialog({ title, onClose, children, actions }: { title: string; onClose: () => void; children: ReactNode; actions: ReactNode }) {
+/** A question in front of the window. Escape means no. With `onSubmit` it is a form, and Enter means its submitting button. */
+export function Dialog({ title, onClose, onSubmit, children, actions, wide }: { title: string; onClose: () => void; onSubmit?: () => void; children: ReactNode; actions: ReactNode; wide?: boolean }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     // jsdom knows no modal dialogs.
@@ -13,13 +14,20 @@ export function Dialog({ title, onClose, children, actions }: { title: string; o
       ref={dialog}
       aria-label={title}
       onCancel={(event) => (event.preventDefault(), onClose())}
-      className="m-auto w-[480px] max-w-[calc(100vw-48px)] rounded-ui border border-line-strong bg-raised text-text shadow-xl"
+      className={cn("m-auto max-w-[calc(100vw-48px)] rounded-ui border border-line-strong bg-raised text-text shadow-xl", wide ? "w-[760px]" : "w-[480px]")}
     >
-      <div className="flex max-h-[70vh] flex-col gap-2 overflow-auto p-4">
-        <h2 className="text-title font-strong">{title}</h2>
-        {children}
-      </div>
-      <div className="flex justify-end gap-2 border-t border-line px-4 py-3">{actions}</div>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          onSubmit?.();
+        }}
+      >
+        <div className="flex max-h-[70vh] flex-col gap-3 overflow-auto p-4">
+          <h2 className="text-title font-strong wrap-anywhere">{title}</h2>
+          {children}
+        </div>
+        <div className="flex justify-end gap-2 border-t border-line px-4 py-3">{actions}</div>
+      </form>
     </dialog>
   );
 }

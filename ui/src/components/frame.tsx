@@ -1,8 +1,10 @@
 // The parts that pages are made of: a header that keeps its place, and lines that wait for data without jumping.
 
 import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
 
-export function Page({ title, state, actions, tabs, children }: { title: ReactNode; state?: ReactNode; actions?: ReactNode; tabs?: ReactNode; children: ReactNode }) {
+/** A page. With `bare`, what is below the header fills all that is there, without padding, and scrolls by itself. */
+export function Page({ title, state, actions, tabs, bare, children }: { title: ReactNode; state?: ReactNode; actions?: ReactNode; tabs?: ReactNode; bare?: boolean; children: ReactNode }) {
   return (
     <div className="flex min-w-0 flex-1 flex-col">
       <header className={`border-b border-line bg-panel px-4 ${tabs ? "" : "pb-0"}`}>
@@ -13,33 +15,30 @@ export function Page({ title, state, actions, tabs, children }: { title: ReactNo
         </div>
         {tabs}
       </header>
-      <main className="flex min-h-0 flex-1 flex-col gap-3 overflow-auto p-4">{children}</main>
+      <main className={bare ? "flex min-h-0 flex-1" : "flex min-h-0 flex-1 flex-col gap-3 overflow-auto p-4"}>{children}</main>
     </div>
   );
 }
 
-export function Tabs({ items }: { items: { label: string; href: string; current: boolean; count?: number }[] }) {
+/** Parts of one thing, an address each: give it `Link`s through [`Tab`]. */
+export function Tabs({ label, children }: { label: string; children: ReactNode }) {
   return (
-    <nav className="-mb-px flex gap-1" aria-label="Parts of this lab">
-      {items.map(({ label, href, current, count }) => (
-        <a
-          key={label}
-          href={href}
-          aria-current={current ? "page" : undefined}
-          className={`flex h-8 items-center gap-1.5 border-b-2 px-2 ${current ? "border-ink text-text" : "border-transparent text-dim hover:text-text"}`}
-        >
-          {label}
-          {count !== undefined && <span className="text-small text-dim">{count}</span>}
-        </a>
-      ))}
+    <nav className="-mb-px flex gap-1" aria-label={label}>
+      {children}
     </nav>
   );
 }
 
+/** For the `className` of a link that is a tab; its `activeProps` are [`activeTab`]. */
+export const tab = "flex h-8 items-center gap-1.5 border-b-2 px-2";
+export const activeTab = { className: "border-ink text-text" };
+export const inactiveTab = { className: "border-transparent text-dim hover:text-text" };
+
 /** Lines where data will be. */
 export function Loading({ what, rows = 4 }: { what: string; rows?: number }) {
+  const { t } = useTranslation();
   return (
-    <div role="status" aria-label={`Loading ${what}`} className="rounded-ui border border-line bg-panel">
+    <div role="status" aria-label={t(($) => $.loading, { what })} className="rounded-ui border border-line bg-panel">
       {Array.from({ length: rows }, (_, row) => (
         <div key={row} className="flex h-8 items-center border-b border-line px-3 last:border-0">
           <span className="h-2 animate-work rounded-full bg-hover" style={{ width: `${34 - row * 5}%` }} />
@@ -64,6 +63,6 @@ export const table = {
   frame: "overflow-x-auto rounded-ui border border-line bg-panel",
   table: "w-full border-collapse whitespace-nowrap",
   head: "h-7 border-b border-line px-3 text-small text-dim",
-  cell: "h-8 px-3",
+  cell: "h-(--row) px-3",
   row: "border-b border-line last:border-0 hover:bg-hover",
 };

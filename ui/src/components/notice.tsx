@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
 import { commandError } from "../ipc";
 import { copy } from "../lib/copy";
 import { sentence, type Tone } from "../lib/words";
@@ -15,6 +16,7 @@ export function Notice(props: {
   evidence?: string | null;
   actions?: ReactNode;
 }) {
+  const { t } = useTranslation();
   const { tone, title, message, hint, details = [], evidence, actions } = props;
   return (
     <section role={tone === "failed" ? "alert" : "status"} className="selectable rounded-ui border border-line bg-panel">
@@ -41,12 +43,12 @@ export function Notice(props: {
       {evidence && (
         <details className="border-t border-line" open>
           <summary className="flex h-8 items-center justify-between px-3 text-small text-dim">
-            The end of its serial console
+            {t(($) => $.evidence)}
             <Button kind="quiet" className="h-6 text-small" onClick={(event) => (event.preventDefault(), void copy(evidence))}>
-              Copy
+              {t(($) => $.copy)}
             </Button>
           </summary>
-          <pre className="max-h-64 overflow-auto border-t border-line bg-window px-3 py-2 font-mono text-small" tabIndex={0} aria-label="Serial console">
+          <pre className="max-h-64 overflow-auto border-t border-line bg-window px-3 py-2 font-mono text-small" tabIndex={0} aria-label={t(($) => $.evidence)}>
             {evidence}
           </pre>
         </details>
@@ -57,6 +59,7 @@ export function Notice(props: {
 
 /** The failed form of a screen. */
 export function Failed({ title, error, onRetry }: { title: string; error: unknown; onRetry?: () => void }) {
+  const { t } = useTranslation();
   const { code, message, hint, details } = commandError(error);
   return (
     <Notice
@@ -65,7 +68,7 @@ export function Failed({ title, error, onRetry }: { title: string; error: unknow
       message={sentence(message)}
       hint={hint}
       details={details}
-      actions={onRetry && <Button onClick={onRetry}>Try again</Button>}
+      actions={onRetry && <Button onClick={onRetry}>{t(($) => $.tryAgain)}</Button>}
     />
   );
 }

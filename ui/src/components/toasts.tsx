@@ -1,9 +1,11 @@
+import { useTranslation } from "react-i18next";
 import { closeToast, useToasts } from "../lib/toasts";
 import { sentence } from "../lib/words";
 import { Button } from "./button";
 import { Dot } from "./state";
 
 export function Toasts() {
+  const { t } = useTranslation();
   return (
     <div className="pointer-events-none fixed right-4 bottom-4 z-10 flex w-[380px] flex-col gap-2" aria-live="polite">
       {useToasts().map(({ id, title, message, hint, details, calm }) => (
@@ -24,7 +26,7 @@ export function Toasts() {
             {hint && <p className="text-dim">{sentence(hint)}</p>}
           </div>
           {!calm && (
-            <Button kind="quiet" className="h-6 px-1.5" aria-label="Close message" onClick={() => closeToast(id)}>
+            <Button kind="quiet" className="h-6 px-1.5" aria-label={t(($) => $.closeMessage)} onClick={() => closeToast(id)}>
               ×
             </Button>
           )}

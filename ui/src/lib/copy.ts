@@ -1,3 +1,4 @@
+import { i18next } from "../i18n";
 import { mention } from "./toasts";
 
 /** Puts text on the clipboard and says so. */
@@ -13,5 +14,5 @@ export async function copy(text: string) {
     document.execCommand("copy");
     area.remove();
   }
-  mention(`Copied ${text}`);
+  mention(i18next.t(($) => $.copied, { text }));
 }

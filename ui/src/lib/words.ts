@@ -1,77 +1,64 @@
-// The tools' own words for states and kinds, and the one meaning that each has in colour.
+// The one meaning that each state and kind has in colour; its word is in the language of the interface.
 
 import type { ChangeKind, Disruption, DomainState, LabState, MachineStatus, Phase, RunKind, RunStatus } from "../bindings";
+import { i18next } from "../i18n";
 
 export type Tone = "running" | "changing" | "stopped" | "attention" | "failed" | "unknown";
 export type Worded = { tone: Tone; word: string };
 
-export const labStates: Record<LabState, Worded> = {
-  designed: { tone: "unknown", word: "designed" },
-  deployed: { tone: "running", word: "deployed" },
-  changing: { tone: "changing", word: "changing" },
-  incomplete: { tone: "attention", word: "incomplete" },
-  stopped: { tone: "stopped", word: "stopped" },
-};
+const t = i18next.t;
 
-export const domainStates: Record<DomainState, Worded> = {
-  running: { tone: "running", word: "running" },
-  paused: { tone: "attention", word: "paused" },
-  shutting_down: { tone: "changing", word: "shutting down" },
-  shut_off: { tone: "stopped", word: "shut off" },
-  crashed: { tone: "failed", word: "crashed" },
-  suspended: { tone: "attention", word: "suspended" },
-};
+const labTones: Record<LabState, Tone> = { designed: "unknown", deployed: "running", changing: "changing", incomplete: "attention", stopped: "stopped" };
+export const labState = (state: LabState): Worded => ({ tone: labTones[state], word: t(($) => $.states[state]) });
 
-export function machineState(machine: MachineStatus, lab: LabState, known: boolean): Worded {
-  if (machine.state) return domainStates[machine.state];
-  if (!known) return { tone: "unknown", word: "unknown" };
-  return { tone: "unknown", word: lab === "designed" ? "not deployed" : "no domain" };
+const domainTones: Record<DomainState, Tone> = {
+  running: "running",
+  paused: "attention",
+  shutting_down: "changing",
+  shut_off: "stopped",
+  crashed: "failed",
+  suspended: "attention",
+};
+export const domainState = (state: DomainState): Worded => ({ tone: domainTones[state], word: t(($) => $.states[state]) });
+
+export function machineState(machine: Pick<MachineStatus, "state">, lab: LabState, known: boolean): Worded {
+  if (machine.state) return domainState(machine.state);
+  if (!known) return { tone: "unknown", word: t(($) => $.states.unknown) };
+  return { tone: "unknown", word: lab === "designed" ? t(($) => $.states.notDeployed) : t(($) => $.states.noDomain) };
 }
 
-export const runStates: Record<RunStatus, Worded> = {
-  running: { tone: "changing", word: "running" },
-  done: { tone: "running", word: "done" },
-  failed: { tone: "failed", word: "failed" },
-  cancelled: { tone: "attention", word: "cancelled" },
-  cut_off: { tone: "failed", word: "cut off" },
-};
-
-export const runKinds: Record<RunKind, string> = { deploy: "Deploy", start: "Start", stop: "Shut down", destroy: "Destroy" };
+const runTones: Record<RunStatus, Tone> = { running: "changing", done: "running", failed: "failed", cancelled: "attention", cut_off: "failed" };
+export const runState = (status: RunStatus): Worded => ({ tone: runTones[status], word: t(($) => $.states[status]) });
+export const runKind = (kind: RunKind): string => t(($) => $.runKinds[kind]);
 
 export const phases: Phase[] = ["defined", "booting", "address", "ssh", "cloud_init", "configured"];
-export const phaseWords: Record<Phase, string> = {
-  defined: "Defined",
-  booting: "Booting",
-  address: "Address",
-  ssh: "SSH",
-  cloud_init: "cloud-init",
-  configured: "Configured",
-};
+export const phaseWord = (phase: Phase): string => t(($) => $.phases[phase]);
 
-export const disruptions: Record<Disruption, Worded | null> = {
-  none: null,
-  next_boot: { tone: "unknown", word: "at next boot" },
-  power_cycle: { tone: "attention", word: "power cycle" },
-  data_loss: { tone: "failed", word: "data loss" },
-};
+const disruptionTones: Record<Exclude<Disruption, "none">, Tone> = { next_boot: "unknown", power_cycle: "attention", data_loss: "failed" };
+export const disruption = (what: Disruption): Worded | null => (what === "none" ? null : { tone: disruptionTones[what], word: t(($) => $.disruptions[what]) });
 
 /** The mark of a change in a plan: + made, ~ changed, ! made anew or losing data, − taken away. */
-export function mark(kind: ChangeKind, disruption: Disruption): { mark: string; word: string; tone: Tone } {
-  if (kind === "delete") return { mark: "−", word: "taken away", tone: "failed" };
-  if (disruption === "data_loss" || kind === "replace") return { mark: "!", word: "made anew", tone: "attention" };
-  if (kind === "update") return { mark: "~", word: "changed", tone: "changing" };
-  return { mark: "+", word: "created", tone: "running" };
+export function mark(kind: ChangeKind, cost: Disruption): { mark: string; word: string; tone: Tone } {
+  if (kind === "delete") return { mark: "−", word: t(($) => $.marks.delete), tone: "failed" };
+  if (cost === "data_loss" || kind === "replace") return { mark: "!", word: t(($) => $.marks.replace), tone: "attention" };
+  if (kind === "update") return { mark: "~", word: t(($) => $.marks.update), tone: "changing" };
+  return { mark: "+", word: t(($) => $.marks.create), tone: "running" };
 }
 
 /** The engine's words begin in lower case; on a page of their own they are a sentence. */
 export const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
-export const machinesOf = (count: number) => (count === 1 ? "1 machine" : `${count} machines`);
+export const machinesOf = (count: number): string => t(($) => $.machines, { count });
 
 /** A size as designed: exact. */
 export const memory = (mib: number) => (mib >= 1024 && mib % 256 === 0 ? `${mib / 1024} GiB` : `${mib} MiB`);
 /** A size as measured. */
 export const gib = (mib: number) => `${(mib / 1024).toFixed(1)} GiB`;
+/** Bytes a second. */
+export function rate(bps: number): string {
+  const [n, unit] = bps < 1_000 ? [bps, "B/s"] : bps < 1e6 ? [bps / 1e3, "kB/s"] : bps < 1e9 ? [bps / 1e6, "MB/s"] : [bps / 1e9, "GB/s"];
+  return `${n < 10 && unit !== "B/s" ? n.toFixed(1) : Math.round(n)} ${unit}`;
+}
 
 export function duration(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
@@ -86,7 +73,7 @@ export function duration(ms: number): string {
 export function moment(rfc3339: string, now = new Date()): string {
   const at = new Date(rfc3339);
   const time = `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
-  if (at.toDateString() === now.toDateString()) return `today ${time}`;
+  if (at.toDateString() === now.toDateString()) return t(($) => $.today, { time });
   const day = `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, "0")}-${String(at.getDate()).padStart(2, "0")}`;
   return `${day} ${time}`;
 }

@@ -1,11 +1,11 @@
 // A typed fake of the shell: the generated bindings run for real, and what they call is answered here.
 
-import { mockIPC } from "@tauri-apps/api/mocks";
 import type { Channel } from "@tauri-apps/api/core";
-import type { commands, LabStatus, MachineStatus, Plan, RunEvent } from "../bindings";
+import { mockIPC } from "@tauri-apps/api/mocks";
+import type { commands, LabStatus, MachineStatus, Plan, RunEvent, RunSummary } from "../bindings";
 
 type Commands = typeof commands;
-type Answers = {
+export type Answers = {
   [Name in keyof Commands]?: (args: any) => Awaited<ReturnType<Commands[Name]>> | Promise<Awaited<ReturnType<Commands[Name]>>>;
 };
 
@@ -37,6 +37,11 @@ export const machine = (name: string, more: Partial<MachineStatus> = {}): Machin
   image: "debian-12",
   vcpus: 1,
   memory_mib: 512,
+  spec: name,
+  description: null,
+  nics: [{ network: "lan", mac: "52:54:00:00:00:01", address: more.address ?? null }],
+  disk: "4 GiB",
+  firmware: "bios",
   ...more,
 });
 
@@ -73,6 +78,20 @@ export const plan = (more: Partial<Plan> = {}): Plan => ({
   warnings: [],
   terraform_dir: "/data/labs/hello/local/terraform",
   empty: false,
+  hosts: [{ host: "local", kvm: false, why: "libvirt offers no KVM here", needs_memory_mib: 1024, has_memory_mib: 8192 }],
+  raw: "",
+  ...more,
+});
+
+export const run = (id: number, more: Partial<RunSummary> = {}): RunSummary => ({
+  id,
+  lab: "hello",
+  kind: "deploy",
+  status: "done",
+  sentence: "2 machines ready",
+  started: "2026-11-25T13:00:00Z",
+  ended: "2026-11-25T13:01:21Z",
+  revision: 1,
   ...more,
 });
 

@@ -1,7 +1,25 @@
 import { cleanup } from "@testing-library/react";
-import { afterEach } from "vitest";
+import { afterEach, beforeAll } from "vitest";
+import { startI18n } from "../i18n";
+import { reread } from "../lib/prefs";
+
+// What jsdom lacks, and pages ask for.
+class Observer {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+}
+Object.assign(globalThis, { ResizeObserver: Observer, IntersectionObserver: Observer });
+Element.prototype.scrollIntoView ??= () => {};
+Element.prototype.hasPointerCapture ??= () => false;
+window.matchMedia ??= (media) => ({ matches: false, media, onchange: null, addListener() {}, removeListener() {}, addEventListener() {}, removeEventListener() {}, dispatchEvent: () => false });
+window.scrollTo = () => {};
+
+beforeAll(startI18n);
 
 afterEach(() => {
   cleanup();
   window.location.hash = "";
+  localStorage.clear();
+  reread();
 });

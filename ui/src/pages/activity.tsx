@@ -1,0 +1,6 @@
+export function ActivityPage() {
+  return null;
+}
+export function LabActivityPage() {
+  return null;
+}

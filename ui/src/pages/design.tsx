@@ -1,0 +1,6 @@
+export function NewLabPage() {
+  return null;
+}
+export function DesignPage() {
+  return null;
+}

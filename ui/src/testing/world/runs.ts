@@ -1,0 +1,3 @@
+import type { Answers } from "../fake";
+
+export const runs: Answers = {};
