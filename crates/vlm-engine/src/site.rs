@@ -582,7 +582,9 @@ impl Place {
 
     /// Refuses what would collide with things on the host that are not this lab's.
     async fn refuse_conflicts(&self, lab: &Lab, machines: &[Machine]) -> Result<(), Error> {
-        let ours: BTreeSet<String> = self.ours()?.iter().map(|thing| thing.name().to_owned()).collect();
+        let mut ours: BTreeSet<String> = self.ours()?.iter().map(|thing| thing.name().to_owned()).collect();
+        // What is called as ours would be is refused for its name, or is an earlier deploy's: it does not overlap with itself.
+        ours.extend(lab.networks.keys().map(|key| self.domain(key)));
         let refused = |message: String, remedy: String| Err(Error::Refused { message, remedy });
         let here = |network: &str| {
             let on_it = |machine: &&Machine| machine.nics.iter().any(|nic| nic.network == network);

@@ -192,7 +192,7 @@ pub struct Domain {
 }
 
 /// A network as libvirt lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Network {
     /// Its name, unique on the host.
     pub name: String,
@@ -202,6 +202,8 @@ pub struct Network {
     pub bridge: Option<String>,
     /// Its IPv4 subnets.
     pub subnets: Vec<Ipv4Net>,
+    /// Whether it hands out addresses.
+    pub has_dhcp: bool,
 }
 
 /// What a lab is made of on a host. In this order: what uses another thing comes before it.
@@ -319,6 +321,8 @@ pub struct Uses {
     pub disks: Vec<String>,
     /// Names of networks, and bridge devices.
     pub networks: Vec<String>,
+    /// Its network cards, in order: the network or the bridge device, and the MAC address in lower case.
+    pub nics: Vec<(String, String)>,
 }
 
 /// A connection, opened anew by the next call when it has ended. Cheap to clone; clones share it.
