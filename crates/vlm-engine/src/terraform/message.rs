@@ -29,6 +29,18 @@ pub enum Message {
     Text(String),
 }
 
+impl Message {
+    /// The machine whose domain was just made, if it says that.
+    pub fn made_machine(&self) -> Option<&str> {
+        match self {
+            Message::Resource { address, action, progress: Progress::Complete(_) } if action == "create" => {
+                address.strip_prefix("libvirt_domain.machine[\"")?.strip_suffix("\"]")
+            }
+            _ => None,
+        }
+    }
+}
+
 /// How far the work on a resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
