@@ -574,7 +574,7 @@ impl Doctor<'_> {
             }
             let last = self.engine.store().runs(name, 1)?.into_iter().next();
             if let Some(run) = last.filter(|run| {
-                run.status == RunStatus::Running && self.engine.runs().as_it_is(name, run.clone()).status == RunStatus::CutOff
+                run.status == RunStatus::Running && self.engine.runs().as_it_is(run.clone()).status == RunStatus::CutOff
             }) {
                 let message = format!("run {} of the lab `{name}` was cut off: its process is gone", run.id);
                 found.push(Leftover { message, command: format!("vlm resume {name}") });

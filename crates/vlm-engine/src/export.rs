@@ -106,8 +106,9 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
     Ok(written)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let io = |source| Error::Io { what: format!("copy {}", from.display()), source };
+/// Copies a file, or a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), labs::Error> {
+    let io = |source| labs::Error::Io { what: format!("copy {}", from.display()), source };
     if from.is_dir() {
         create_private_dir(to).map_err(io)?;
         for entry in fs::read_dir(from).map_err(io)? {

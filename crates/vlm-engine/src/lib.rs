@@ -80,6 +80,11 @@ impl Dirs {
         self.data.join("vlm.sqlite3")
     }
 
+    /// The folder of a lab that was designed here, and not read from a file somewhere.
+    pub fn design(&self, name: &str) -> PathBuf {
+        self.data.join("designs").join(name)
+    }
+
     /// The folder of everything that is rendered and kept for a lab while it is deployed.
     pub fn lab(&self, name: &str) -> PathBuf {
         self.data.join("labs").join(name)
@@ -99,6 +104,16 @@ pub enum Resource {
     Runs,
     /// Images.
     Images,
+    /// Settings.
+    Settings,
+    /// The audit.
+    Activity,
+}
+
+impl Resource {
+    /// All of them.
+    pub const ALL: [Resource; 6] =
+        [Resource::Hosts, Resource::Labs, Resource::Runs, Resource::Images, Resource::Settings, Resource::Activity];
 }
 
 /// What the engine announces.
@@ -269,14 +284,29 @@ impl Engine {
         Tools { engine: self }
     }
 
-    /// The newest lines of the audit, newest first.
-    pub fn audit(&self, limit: u32) -> Result<Vec<store::AuditRow>, store::Error> {
-        self.inner.store.audit_rows(None, limit)
+    /// The newest lines of the audit, newest first: with `lab`, those about the lab and its runs; with a `text`, those that have it.
+    pub fn audit(&self, lab: Option<&str>, text: &str, limit: u32) -> Result<Vec<store::AuditRow>, store::Error> {
+        self.inner.store.audit_rows(lab, text, limit)
     }
 
-    /// The newest lines of the audit about a lab and its runs, newest first.
-    pub fn audit_of(&self, lab: &str, limit: u32) -> Result<Vec<store::AuditRow>, store::Error> {
-        self.inner.store.audit_rows(Some(lab), limit)
+    /// Writes the whole audit into a file, as CSV (RFC 4180), oldest line first.
+    pub fn export_audit(&self, to: &Path) -> Result<(), store::Error> {
+        let rows = self.inner.store.audit_rows(None, "", u32::MAX)?;
+        let text = store::csv(&rows);
+        terraform::write_private(to, text).map(drop).map_err(|source| store::Error::Copy { path: to.to_owned(), source })
+    }
+
+    /// Puts one of our copies of the database in its place. Returns where the present one is kept. Everything that was read from
+    /// the database is out of date then; whoever shows something does best to start again.
+    pub fn restore(&self, copy: &Path) -> Result<Option<PathBuf>, store::Error> {
+        if !self.active().lock().expect("no panic while runs are noted").is_empty() {
+            return Err(store::Error::RunAtWork);
+        }
+        let kept = self.inner.store.restore(copy);
+        for resource in Resource::ALL {
+            self.stale(resource);
+        }
+        kept
     }
 
     /// Makes a verified copy of the database: at `to`, which must not be there yet, or among the copies that we keep.
@@ -304,6 +334,10 @@ impl Engine {
 
     pub(crate) fn stale(&self, resource: Resource) {
         let _ = self.inner.events.send(Event::Stale(resource)); // nobody may be listening
+        // What changes has its line in the audit.
+        if !matches!(resource, Resource::Activity) {
+            let _ = self.inner.events.send(Event::Stale(Resource::Activity));
+        }
     }
 
     pub(crate) fn active(&self) -> &Mutex<HashMap<RunId, CancellationToken>> {

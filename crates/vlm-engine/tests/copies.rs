@@ -9,7 +9,7 @@ use vlm_engine::store::{
 };
 
 fn save(store: &Store, name: &str, document: &str) {
-    let lab = LabToSave { name, document, dir: "/labs", machine_count: 1, hosts: "local" };
+    let lab = LabToSave { name, document, dir: "/labs", machine_count: 1, hosts: "local", description: None };
     store.save_lab(&lab, None).unwrap();
 }
 
@@ -104,7 +104,7 @@ fn a_restore_says_what_is_lost_and_keeps_what_was_there() {
     let store = Store::open(&path).unwrap();
     assert_eq!(names(&store), ["one"]);
     assert_eq!(store.lab("one").unwrap().unwrap().document, "1");
-    assert_eq!(store.audit_rows(None, 1).unwrap()[0].action, "restore");
+    assert_eq!(store.audit_rows(None, "", 1).unwrap()[0].action, "restore");
     assert_eq!(backups::check_audit(&path).unwrap().misfit, None, "what a restore left behind is no misfit");
     drop(store);
 
@@ -150,7 +150,7 @@ fn an_older_database_is_copied_before_it_is_brought_up_to_date() {
     let store = Store::open(&path).unwrap();
     assert_eq!(store.lab("hello").unwrap().unwrap().revision, 2);
     let lines: Vec<String> = store
-        .audit_rows(None, 9)
+        .audit_rows(None, "", 9)
         .unwrap()
         .into_iter()
         .map(|row| format!("{} {} {}", row.line, row.action, row.detail))
@@ -174,7 +174,7 @@ fn an_older_database_is_copied_before_it_is_brought_up_to_date() {
     let restore = Restore::prepare(&path, None).unwrap();
     assert_eq!(restore.loss.to_string(), "1 line of the audit");
     restore.carry_out().unwrap();
-    assert_eq!(Store::open(&path).unwrap().audit_rows(None, 1).unwrap()[0].action, "restore");
+    assert_eq!(Store::open(&path).unwrap().audit_rows(None, "", 1).unwrap()[0].action, "restore");
 }
 
 #[test]
