@@ -243,6 +243,16 @@ impl PlannedRun {
         self.planned.iter().map(|planned| planned.disruption).max().unwrap_or(Disruption::None)
     }
 
+    /// The saved plans in Terraform's own words, one after the other.
+    pub async fn raw(&self, cancel: &CancellationToken) -> Result<String, Error> {
+        let mut raw = Vec::new();
+        for (place, _) in self.site.places.iter().zip(&self.work).filter(|(_, work)| !work.changes.is_empty()) {
+            let text = place.terraform.show(cancel).await?;
+            raw.push(if self.site.spans_hosts() { format!("# {}\n\n{text}", place.host.name) } else { text });
+        }
+        Ok(raw.join("\n"))
+    }
+
     /// The directories with `main.tf` and the saved plan, one of each host.
     pub fn terraform_dirs(&self) -> impl Iterator<Item = &Path> {
         self.site.places.iter().map(|place| place.terraform.dir.as_path())

@@ -29,6 +29,7 @@ pub mod settings;
 mod site;
 pub mod ssh;
 pub mod store;
+pub mod templates;
 pub mod terraform;
 pub mod tools;
 
@@ -44,8 +45,8 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    deploy::Runs, doctor::Doctor, hosts::Hosts, images::Images, labs::Labs, ports::Ports, runs::RunId, settings::Settings,
-    ssh::ask::Asker, store::Store, tools::Tools,
+    deploy::Runs, doctor::Doctor, hosts::Hosts, images::Images, labs::Labs, ports::Ports, runs::RunId, settings::{AppSettings, Settings},
+    ssh::ask::Asker, store::Store, templates::Templates, tools::Tools,
 };
 
 /// Where our files lie.
@@ -274,6 +275,11 @@ impl Engine {
         Ports { engine: self }
     }
 
+    /// Templates of labs.
+    pub fn templates(&self) -> Templates<'_> {
+        Templates { engine: self }
+    }
+
     /// Base images.
     pub fn images(&self) -> Images<'_> {
         Images { engine: self }
@@ -322,6 +328,27 @@ impl Engine {
     /// Where our files lie.
     pub fn dirs(&self) -> &Dirs {
         &self.inner.dirs
+    }
+
+    /// The settings as their file has them now; what of them is at work was read when the engine was opened.
+    pub fn read_settings(&self) -> Result<AppSettings, settings::Error> {
+        AppSettings::read(&self.settings_path())
+    }
+
+    /// Writes settings into their file. They count when the engine is opened the next time.
+    pub fn save_settings(&self, settings: &AppSettings) -> Result<(), settings::Error> {
+        let changed = settings.write(&self.settings_path())?;
+        if !changed.is_empty() {
+            if let Err(error) = self.inner.store.audit("save_settings", "settings.toml", &changed.join(", ")) {
+                log::warn!("the audit does not know that settings were saved: {}", chain(&error));
+            }
+            self.stale(Resource::Settings);
+        }
+        Ok(())
+    }
+
+    fn settings_path(&self) -> PathBuf {
+        self.inner.dirs.config.join("settings.toml")
     }
 
     pub(crate) fn settings(&self) -> &Settings {
