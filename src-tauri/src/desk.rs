@@ -3,7 +3,7 @@
 //! A plan holds its lab's lock, so there is at most one per lab, and it goes when its window loads another page.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -36,6 +36,7 @@ pub struct Desk {
     follows: Mutex<HashMap<(String, RunId), CancellationToken>>,
     builds: Arc<Mutex<HashMap<String, CancellationToken>>>,
     runs: Arc<Mutex<HashMap<RunId, String>>>,
+    picked: Mutex<HashSet<String>>,
     work: TaskTracker,
 }
 
@@ -70,6 +71,24 @@ impl Desk {
     /// Drops the plan of a lab, if it is still that one.
     pub async fn discard_plan(&self, lab: &str, id: PlanId) {
         let _ = self.take_plan(lab, id).await;
+    }
+
+    /// Drops all plans, and waits for those that are being made.
+    pub async fn drop_plans(&self) {
+        let slots: Vec<Slot> = self.plans.lock().expect(UNBROKEN).values().cloned().collect();
+        for slot in slots {
+            slot.lock().await.take();
+        }
+    }
+
+    /// Notes a file that a person has picked in a dialog.
+    pub fn note_picked(&self, path: &str) {
+        self.picked.lock().expect(UNBROKEN).insert(path.to_owned());
+    }
+
+    /// Whether a person has picked that file.
+    pub fn was_picked(&self, path: &str) -> bool {
+        self.picked.lock().expect(UNBROKEN).contains(path)
     }
 
     /// A window shows nothing any more of what it showed.

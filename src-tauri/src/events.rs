@@ -23,6 +23,10 @@ pub struct Stale(pub Resource);
 #[derive(Debug, Clone, Serialize, Type, tauri_specta::Event)]
 pub struct CloseAsked(pub Vec<String>);
 
+/// Something that the engine says and that wants no answer.
+#[derive(Debug, Clone, Serialize, Type, tauri_specta::Event)]
+pub struct Note(pub String);
+
 /// How long changes are gathered: a deploy makes many within a moment, and a page reads them at once.
 const GATHER: Duration = Duration::from_millis(100);
 
@@ -32,14 +36,14 @@ pub async fn forward(app: AppHandle, mut events: Receiver<Event>) {
     loop {
         match events.recv().await {
             Ok(Event::Stale(resource)) => drop(stale.insert(resource)),
-            Err(RecvError::Lagged(_)) => stale.extend(ALL),
+            Err(RecvError::Lagged(_)) => stale.extend(Resource::ALL),
             Err(RecvError::Closed) => return,
         }
         sleep(GATHER).await;
         loop {
             match events.try_recv() {
                 Ok(Event::Stale(resource)) => drop(stale.insert(resource)),
-                Err(TryRecvError::Lagged(_)) => stale.extend(ALL),
+                Err(TryRecvError::Lagged(_)) => stale.extend(Resource::ALL),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
@@ -48,5 +52,3 @@ pub async fn forward(app: AppHandle, mut events: Receiver<Event>) {
         }
     }
 }
-
-const ALL: [Resource; 4] = [Resource::Hosts, Resource::Labs, Resource::Runs, Resource::Images];

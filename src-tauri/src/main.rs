@@ -2,6 +2,7 @@
 
 mod commands;
 mod desk;
+mod dialogs;
 mod error;
 mod events;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     };
     let interface = interface();
     let app = tauri::Builder::default()
+        .plugin(tauri_plugin_dialog::init())
         .invoke_handler(interface.invoke_handler())
         .manage(engine.clone())
         .manage(Desk::default())
@@ -67,11 +69,25 @@ fn interface() -> Builder<tauri::Wry> {
         .commands(collect_commands![
             commands::labs::list_labs,
             commands::labs::lab_status,
+            commands::labs::read_lab,
             commands::labs::check_lab,
-            commands::labs::save_lab_file,
+            commands::labs::check_text,
+            commands::labs::save_lab,
+            commands::labs::save_layout,
+            commands::labs::import_lab,
+            commands::labs::export_lab,
+            commands::labs::export_lab_file,
+            commands::labs::clone_lab,
             commands::labs::forget_lab,
+            commands::labs::lab_files,
+            commands::labs::lab_ports,
+            commands::labs::lab_schema,
+            commands::templates::list_templates,
+            commands::templates::save_template,
+            commands::templates::remove_template,
             commands::runs::start_plan,
             commands::runs::plan_destroy,
+            commands::runs::plan_resume,
             commands::runs::discard_plan,
             commands::runs::start_deploy,
             commands::runs::start_destroy,
@@ -81,16 +97,29 @@ fn interface() -> Builder<tauri::Wry> {
             commands::runs::follow_run,
             commands::runs::unfollow_run,
             commands::runs::list_runs,
+            commands::runs::recent_runs,
+            commands::runs::run_steps,
             commands::hosts::list_hosts,
             commands::hosts::check_host,
             commands::images::list_images,
             commands::images::list_recipes,
-            commands::images::add_image,
             commands::images::build_image,
             commands::images::cancel_build,
-            commands::runs::quit,
+            commands::images::add_image,
+            commands::activity::audit,
+            commands::activity::verify_audit,
+            commands::activity::export_audit,
+            commands::settings::read_settings,
+            commands::settings::save_settings,
+            commands::settings::pick_file,
+            commands::settings::list_tools,
+            commands::settings::list_backups,
+            commands::settings::make_backup,
+            commands::settings::restore_backup,
+            commands::desk::app_info,
+            commands::desk::quit,
         ])
-        .events(collect_events![events::Stale, events::CloseAsked])
+        .events(collect_events![events::Stale, events::CloseAsked, events::Note])
 }
 
 #[cfg(test)]

@@ -155,6 +155,10 @@ impl Error {
                 labs::Error::Unknown(_)
                     | labs::Error::Unreadable(_)
                     | labs::Error::Deployed(_)
+                    | labs::Error::Name(_)
+                    | labs::Error::Taken(_)
+                    | labs::Error::OtherName { .. }
+                    | labs::Error::Store(store::Error::Conflict { .. })
                     | labs::Error::Lock(lock::Error::Busy { .. })
             ),
             Error::Terraform(

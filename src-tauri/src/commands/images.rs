@@ -2,16 +2,17 @@
 
 use serde::Serialize;
 use specta::Type;
-use tauri::{State, ipc::Channel};
+use tauri::{State, WebviewWindow, ipc::Channel};
 use tokio_util::sync::CancellationToken;
 use vlm_engine::{
     Engine,
     images::{Image, RECIPES},
 };
 
-use super::{blocking, labs::full_path};
+use super::blocking;
 use crate::{
     desk::Desk,
+    dialogs::{self, IMAGES},
     error::{CommandError, CommandResult},
 };
 
@@ -38,11 +39,12 @@ pub async fn list_recipes() -> CommandResult<Vec<Recipe>> {
     Ok(RECIPES.iter().map(|(name, makes, _)| Recipe { name: name.to_string(), makes: makes.to_string() }).collect())
 }
 
-/// Adds the disk image at `path` under `name`, as a copy of our own.
+/// Adds a disk image that a person chooses under `name`, as a copy of our own; none where nothing was chosen.
 #[tauri::command]
 #[specta::specta]
-pub async fn add_image(engine: State<'_, Engine>, name: String, path: String) -> CommandResult<Image> {
-    Ok(engine.images().add(name.trim(), &full_path(&path)?, &CancellationToken::new()).await?)
+pub async fn add_image(window: WebviewWindow, engine: State<'_, Engine>, name: String) -> CommandResult<Option<Image>> {
+    let Some(path) = dialogs::open_file(&window, Some(IMAGES)).await else { return Ok(None) };
+    Ok(Some(engine.images().add(name.trim(), &path, &CancellationToken::new()).await?))
 }
 
 /// Builds an image by its recipe; `on_step` gets what it does now.
