@@ -10,16 +10,44 @@ export const commands = {
 	listLabs: () => __TAURI_INVOKE<LabSummary[]>("list_labs"),
 	/**  A lab with its machines as they are now. */
 	labStatus: (name: string) => __TAURI_INVOKE<LabStatus>("lab_status", { name }),
+	/**  A lab as it is stored. */
+	readLab: (name: string) => __TAURI_INVOKE<LabDocument>("read_lab", { name }),
 	/**  What is wrong with a lab as it is stored, or good to know. */
 	checkLab: (name: string) => __TAURI_INVOKE<Problem[]>("check_lab", { name }),
-	/**  Saves the lab file at `path` as a lab of its name, also an imperfect one. */
-	saveLabFile: (path: string) => __TAURI_INVOKE<SavedLab>("save_lab_file", { path }),
+	/**  What a text would be as a lab, whose files lie where those of `lab` do. */
+	checkText: (text: string, lab: string | null) => __TAURI_INVOKE<CheckedText>("check_text", { text, lab }),
+	/**  Saves a text over the revision `expected` of `lab`, or as a new lab, also an imperfect one. */
+	saveLab: (text: string, lab: string | null, expected: number | null, layout: string | null) => __TAURI_INVOKE<SavedLab>("save_lab", { text, lab, expected, layout }),
+	/**  Notes how a lab lies on its canvas; that makes no new revision. */
+	saveLayout: (name: string, layout: string) => __TAURI_INVOKE<null>("save_layout", { name, layout }),
+	/**  Saves a lab file that a person chooses as a lab of its name; none where nothing was chosen. */
+	importLab: () => __TAURI_INVOKE<SavedLab | null>("import_lab"),
+	/**  Writes a lab as plain files into a folder of its name, in one that a person chooses. Answers that folder. */
+	exportLab: (name: string) => __TAURI_INVOKE<string | null>("export_lab", { name }),
+	/**  Writes a lab's file alone where a person wants it. Answers that place. */
+	exportLabFile: (name: string) => __TAURI_INVOKE<string | null>("export_lab_file", { name }),
+	/**  Saves a lab once more under another name. */
+	cloneLab: (name: string, newName: string) => __TAURI_INVOKE<SavedLab>("clone_lab", { name, newName }),
 	/**  Forgets the design of a lab that is on no host. */
 	forgetLab: (name: string) => __TAURI_INVOKE<null>("forget_lab", { name }),
-	/**  Plans what a deploy of a lab would do. */
-	startPlan: (lab: string) => __TAURI_INVOKE<Plan>("start_plan", { lab }),
+	/**  What a deploy of a lab would write for Terraform, cloud-init and Ansible, without keys. */
+	labFiles: (name: string) => __TAURI_INVOKE<LabFile[]>("lab_files", { name }),
+	/**  Ports of this computer that lead into a lab. */
+	labPorts: (name: string) => __TAURI_INVOKE<LabPort[]>("lab_ports", { name }),
+	/**  The JSON Schema of lab files. */
+	labSchema: () => __TAURI_INVOKE<string>("lab_schema"),
+	/**  All templates: those that come with us, then the user's. */
+	listTemplates: () => __TAURI_INVOKE<Template[]>("list_templates"),
+	/**  Keeps a lab file as a template. */
+	saveTemplate: (title: string, text: string) => __TAURI_INVOKE<Template>("save_template", { title, text }),
+	/**  Removes a template of the user's. */
+	removeTemplate: (id: string) => __TAURI_INVOKE<null>("remove_template", { id }),
+	/**  Plans what a deploy of a lab would do, its machines placed on `hosts` where they name none. */
+	startPlan: (lab: string, hosts: string[]) => __TAURI_INVOKE<Plan>("start_plan", { lab, hosts }),
 	/**  Plans to take a lab away. */
 	planDestroy: (lab: string) => __TAURI_INVOKE<Plan>("plan_destroy", { lab }),
+	/**  Plans how the last run of a lab is taken up, which did not end well. A start or a stop needs no plan. */
+	planResume: (lab: string) => __TAURI_INVOKE<ResumePlan>("plan_resume", { lab }),
 	/**  Gives a lab free whose plan is no longer shown. */
 	discardPlan: (lab: string, plan: PlanId) => __TAURI_INVOKE<null>("discard_plan", { lab, plan }),
 	/**  Applies the deploy that was shown as `plan`, and follows it through to configured guests. */
@@ -38,6 +66,10 @@ export const commands = {
 	unfollowRun: (run: RunId) => __TAURI_INVOKE<null>("unfollow_run", { run }),
 	/**  The newest runs of a lab, newest first. */
 	listRuns: (lab: string) => __TAURI_INVOKE<RunSummary[]>("list_runs", { lab }),
+	/**  The newest runs of all labs, newest first. Those at work are among them. */
+	recentRuns: (limit: number) => __TAURI_INVOKE<RunSummary[]>("recent_runs", { limit }),
+	/**  The steps of a run as they were noted, oldest first. */
+	runSteps: (run: RunId) => __TAURI_INVOKE<RunStep[]>("run_steps", { run }),
 	/**  Names of all hosts. */
 	listHosts: () => __TAURI_INVOKE<string[]>("list_hosts"),
 	/**  Connects to a host and looks at it. */
@@ -46,12 +78,37 @@ export const commands = {
 	listImages: () => __TAURI_INVOKE<Image[]>("list_images"),
 	/**  The recipes that come with us. */
 	listRecipes: () => __TAURI_INVOKE<Recipe[]>("list_recipes"),
-	/**  Adds the disk image at `path` under `name`, as a copy of our own. */
-	addImage: (name: string, path: string) => __TAURI_INVOKE<Image>("add_image", { name, path }),
 	/**  Builds an image by its recipe; `on_step` gets what it does now. */
 	buildImage: (recipe: string, onStep: Channel<string>) => __TAURI_INVOKE<Image>("build_image", { recipe, onStep }),
 	/**  Cancels the build of an image. Answers whether there was one. */
 	cancelBuild: (recipe: string) => __TAURI_INVOKE<boolean>("cancel_build", { recipe }),
+	/**  Adds a disk image that a person chooses under `name`, as a copy of our own; none where nothing was chosen. */
+	addImage: (name: string) => __TAURI_INVOKE<Image | null>("add_image", { name }),
+	/**  The newest lines of the audit, newest first: of a lab and its runs, and with a text in any column. */
+	audit: (lab: string | null, text: string, limit: number) => __TAURI_INVOKE<AuditRow[]>("audit", { lab, text, limit }),
+	/**  The first line of the audit that does not fit, in a sentence; none when all do. */
+	verifyAudit: () => __TAURI_INVOKE<string | null>("verify_audit"),
+	/**  Writes the whole audit where a person wants it. Answers that place. */
+	exportAudit: () => __TAURI_INVOKE<string | null>("export_audit"),
+	/**  The settings as their file has them. */
+	readSettings: () => __TAURI_INVOKE<AppSettings>("read_settings"),
+	/**  Writes settings into their file. Programs are those that are set already, or that a person has picked. */
+	saveSettings: (settings: AppSettings) => __TAURI_INVOKE<null>("save_settings", { settings }),
+	/**  A program's file that a person picks. */
+	pickFile: (what: PickFor) => __TAURI_INVOKE<string | null>("pick_file", { what }),
+	/**  The programs that labs need. */
+	listTools: () => __TAURI_INVOKE<ToolInfo[]>("list_tools"),
+	/**  Copies of the database, newest first. */
+	listBackups: () => __TAURI_INVOKE<Backup[]>("list_backups"),
+	/**  Makes a copy of the database. */
+	makeBackup: () => __TAURI_INVOKE<Backup>("make_backup"),
+	/**
+	 *  Puts a copy of [`list_backups`] in the database's place. Answers where the present one is kept; the application is to be
+	 *  started again.
+	 */
+	restoreBackup: (path: string) => __TAURI_INVOKE<string>("restore_backup", { path }),
+	/**  What there is to know of the application. */
+	appInfo: () => __TAURI_INVOKE<AppInfo>("app_info"),
 	/**  Ends the application: cancels what is at work, waits for it, and leaves. */
 	quit: () => __TAURI_INVOKE<null>("quit"),
 };
@@ -59,10 +116,69 @@ export const commands = {
 /** Events */
 export const events = {
 	closeAsked: makeEvent<CloseAsked, CloseAsked>("close-asked"),
+	note: makeEvent<Note, Note>("note"),
 	stale: makeEvent<Stale, Stale>("stale"),
 };
 
 /* Types */
+/**  What there is to know of the application. */
+export type AppInfo = {
+	/**  Its version. */
+	version: string,
+	/**  Where everything lies that it keeps. */
+	data_dir: string,
+	/**  Whether nothing was ever saved here: no lab, no host, no image. */
+	first_start: boolean,
+};
+
+/**  The settings as people read and write them. */
+export type AppSettings = {
+	/**  terraform or tofu, where it is not on PATH. */
+	terraform: string | null,
+	/**  ansible-playbook, where ours is not wanted. */
+	ansible_playbook: string | null,
+	/**  Name of the storage pool on hosts. */
+	pool: string | null,
+	/**  Folder of that pool on hosts, if it must be made. */
+	pool_path: string | null,
+	/**  How many machines may be coming up at once. */
+	starts_at_once: number | null,
+	/**  How long a machine may take to be ready, in seconds. */
+	ready_limit_s: number | null,
+	/**  How much is logged. */
+	log: string | null,
+	/**  The file. */
+	path: string,
+};
+
+/**  A line of the audit: who changed what. */
+export type AuditRow = {
+	/**  Its number; counts up from 1. */
+	line: number,
+	/**  When, RFC 3339 in UTC. */
+	at: string,
+	/**  The user's name on this computer. */
+	who: string,
+	/**  What was done: `save_lab`, `deploy`, `destroy`, `add_image` … */
+	action: string,
+	/**  To what. */
+	object: string,
+	/**  More, in words. */
+	detail: string,
+};
+
+/**  A copy of the database. */
+export type Backup = {
+	/**  The file. */
+	path: string,
+	/**  When it was made, RFC 3339 in UTC. */
+	made: string,
+	/**  Why: `daily`, `migration` or `manual`. */
+	reason: string | null,
+	/**  Its size, in MiB. */
+	bytes_mib: number,
+};
+
 /**  One change of a Terraform plan. */
 export type Change = {
 	/**  Terraform's address, such as `libvirt_domain.machine["web"]`. */
@@ -88,6 +204,16 @@ export type ChangeKind =
 /**  Taken away. */
 "delete";
 
+/**  What a text would be as a lab. */
+export type CheckedText = {
+	/**  Its name; none where the text makes no lab. */
+	name: string | null,
+	/**  What is wrong with it, or good to know. */
+	problems: Problem[],
+	/**  Its machines, in the order of the file, replicas unfolded. */
+	machines: DesignedMachine[],
+};
+
 /**  The user closes a window while runs of these labs are at work in this process; it stays open until they decide. */
 export type CloseAsked = string[];
 
@@ -101,6 +227,54 @@ export type CommandError = {
 	hint: string | null,
 	/**  What it is about, one by one: problems of a lab with their places, images that are missing. */
 	details: string[],
+};
+
+/**  A machine as its design says, with what is derived. */
+export type DesignedMachine = {
+	/**  Its name. */
+	name: string,
+	/**  The machine in the file that it comes from: without the number of a replica. */
+	spec: string,
+	/**  What its author says of it. */
+	description: string | null,
+	/**  The host that it is, or would be, placed on. */
+	host: string,
+	/**  Its image. */
+	image: string,
+	/**  Virtual CPUs. */
+	vcpus: number,
+	/**  Memory, in MiB. */
+	memory_mib: number,
+	/**  Size of its system disk, in words. */
+	disk: string,
+	/**  Its network cards, in order. */
+	nics: DesignedNic[],
+	/**  How it boots. */
+	firmware: FirmwareKind,
+	/**  The account that is made in it. */
+	user: string,
+	/**  Machines that must be configured before it starts. */
+	depends_on: string[],
+	/**  Its published ports. */
+	ports: DesignedPort[],
+};
+
+/**  A network card of a machine. */
+export type DesignedNic = {
+	/**  The network that it is on. */
+	network: string,
+	/**  Its MAC address. */
+	mac: string,
+	/**  Its IPv4 address, where it is known beforehand. */
+	address: string | null,
+};
+
+/**  A published port. */
+export type DesignedPort = {
+	/**  This computer's. */
+	local: number,
+	/**  The guest's. */
+	guest: number,
 };
 
 /**  What a change of a machine or network costs its users. */
@@ -142,7 +316,15 @@ export type ErrorCode =
 /**  The plan that was shown is no longer there: plan again. */
 "no_plan" | 
 /**  The user wished it. */
-"cancelled";
+"cancelled" | 
+/**  Images must be downloaded first; `details` names them. */
+"images_to_pull" | 
+/**  It was saved by somebody else meanwhile. */
+"conflict" | 
+/**  The application is locked. */
+"locked" | 
+/**  There is none. */
+"not_found";
 
 /**  What happened. */
 export type EventBody = 
@@ -207,6 +389,27 @@ status: RunStatus;
 /**  In a sentence. */
 sentence: string };
 
+/**  What a machine boots with. */
+export type FirmwareKind = 
+/**  SeaBIOS. */
+"bios" | 
+/**  OVMF, without secure boot. */
+"uefi";
+
+/**  What a plan asks of a host. */
+export type HostShare = {
+	/**  Its name. */
+	host: string,
+	/**  Whether guests run on KVM there. */
+	kvm: boolean,
+	/**  How we know. */
+	why: string,
+	/**  Memory that the machines to be started there take, in MiB. */
+	needs_memory_mib: number,
+	/**  Memory that the host could give them, in MiB. */
+	has_memory_mib: number,
+};
+
 /**  A host as lists show it. */
 export type HostStatus = {
 	/**  Its name. */
@@ -239,6 +442,46 @@ export type Image = {
 	file_mib: number,
 	/**  When it was added, RFC 3339 in UTC. */
 	added: string,
+};
+
+/**  A lab as it is stored. */
+export type LabDocument = {
+	/**  Its name. */
+	name: string,
+	/**  Counts up with every save. */
+	revision: number,
+	/**  The lab file, as its author wrote it. */
+	text: string,
+	/**  The folder that the lab file lies in. */
+	dir: string,
+	/**  How it lies on its canvas; in the canvas' own words. */
+	layout: string | null,
+};
+
+/**  A rendered file. */
+export type LabFile = {
+	/**  Its path in the lab's folder. */
+	path: string,
+	/**  What it says. */
+	text: string,
+};
+
+/**  A port of this computer that leads into a lab, as windows show it. */
+export type LabPort = {
+	/**  This computer's port. */
+	local: number,
+	/**  The machine. */
+	machine: string,
+	/**  The host it is on. */
+	host: string,
+	/**  The guest's port. */
+	guest: number,
+	/**  The guest's address, once it is known. */
+	address: string | null,
+	/**  Whether the lab publishes it; else it is our way to the machine's SSH server. */
+	published: boolean,
+	/**  Whether somebody keeps it open now. */
+	open: boolean,
 };
 
 /**  What the last run left of a lab. */
@@ -284,6 +527,12 @@ export type LabSummary = {
 	revision: number,
 	/**  When it was last saved, RFC 3339 in UTC. */
 	updated: string,
+	/**  What its author says of it. */
+	description: string | null,
+	/**  Machines that were ready when a run last saw them. */
+	running: number,
+	/**  The last run. */
+	last_run: RunSummary | null,
 };
 
 /**  A machine as it is now. */
@@ -304,7 +553,20 @@ export type MachineStatus = {
 	vcpus: number,
 	/**  Memory, in MiB. */
 	memory_mib: number,
+	/**  The machine in the file that it comes from: without the number of a replica. */
+	spec: string,
+	/**  What its author says of it. */
+	description: string | null,
+	/**  Its network cards, in order. */
+	nics: DesignedNic[],
+	/**  Size of its system disk, in words. */
+	disk: string,
+	/**  How it boots. */
+	firmware: FirmwareKind,
 };
+
+/**  Something that the engine says and that wants no answer. */
+export type Note = string;
 
 /**  How far a machine is. In order. */
 export type Phase = 
@@ -320,6 +582,13 @@ export type Phase =
 "cloud_init" | 
 /**  Ansible has done its part, or there was none to do. */
 "configured";
+
+/**  What a file is picked for. */
+export type PickFor = 
+/**  terraform or tofu. */
+"terraform" | 
+/**  ansible-playbook. */
+"ansible_playbook";
 
 /**  A place in a file. Lines and columns count from 1. */
 export type Place = {
@@ -361,6 +630,10 @@ export type Plan = {
 	terraform_dir: string,
 	/**  Whether there is nothing to do. */
 	empty: boolean,
+	/**  What each host is asked for. */
+	hosts: HostShare[],
+	/**  What Terraform itself says of the plan. */
+	raw: string,
 };
 
 /**  Identity of a plan that is shown. */
@@ -417,7 +690,11 @@ export type Resource =
 /**  Runs. */
 "runs" | 
 /**  Images. */
-"images";
+"images" | 
+/**  Settings. */
+"settings" | 
+/**  The audit. */
+"activity";
 
 /**  How far Terraform is with a resource. */
 export type ResourceState = 
@@ -429,6 +706,14 @@ export type ResourceState =
 "done" | 
 /**  It failed. */
 "failed";
+
+/**  How a run that did not end well is taken up again. */
+export type ResumePlan = {
+	/**  The run. */
+	run: RunSummary,
+	/**  What is left to do, to be confirmed as any plan; none where the run is begun anew as it is. */
+	plan: Plan | null,
+};
 
 /**  Something that happened in a run. */
 export type RunEvent = {
@@ -471,8 +756,20 @@ export type RunStatus =
 /**  Its process was gone before its end. */
 "cut_off";
 
+/**  A step of a run, as it was noted when it was done. */
+export type RunStep = {
+	/**  `apply/local`, `start/web-1` … */
+	step: string,
+	/**  Where it stood then. */
+	state: StepProgress,
+	/**  When, in milliseconds since 1970 (UTC). */
+	at_ms: number,
+};
+
 /**  A run in a list. */
 export type RunSummary = {
+	/**  The lab. */
+	lab: string,
 	/**  Its id. */
 	id: RunId,
 	/**  What it does. */
@@ -509,6 +806,15 @@ export type Severity =
 /**  Something changed: ask again. */
 export type Stale = Resource;
 
+/**  Where a step stands. */
+export type StepProgress = 
+/**  About to be done. */
+"begun" | 
+/**  Done. */
+"done" | 
+/**  Given up. */
+"failed";
+
 /**  What became of an Ansible task. */
 export type TaskOutcome = 
 /**  It began. */
@@ -521,6 +827,42 @@ export type TaskOutcome =
 "skipped" | 
 /**  It failed. */
 "failed";
+
+/**  A lab to begin with. */
+export type Template = {
+	/**  Unique among templates; those of one's own begin with `own-`. */
+	id: string,
+	/**  What people call it. */
+	title: string,
+	/**  What it is for. */
+	description: string,
+	/**  How many machines it has. */
+	machines: number,
+	/**  How many networks it has. */
+	networks: number,
+	/**  The lab file. */
+	text: string,
+	/**  Whether it is the user's. */
+	own: boolean,
+};
+
+/**  A program that labs need, as it is on this computer. */
+export type ToolInfo = {
+	/**  `terraform`, `tofu`, `libvirt provider`, `ansible-playbook`, `ssh` or `qemu-img`. */
+	name: string,
+	/**  Its file; none where there is none. */
+	path: string | null,
+	/**  Its version; none where it could not be found out. */
+	version: string | null,
+	/**  SHA-256 of its file, in hex. */
+	digest: string | null,
+	/**  Who says that it is this one: `settings`, `ours`, `system` or `registry`. */
+	source: string | null,
+	/**  Why labs cannot use it; none where they can. */
+	problem: string | null,
+	/**  What to do about the problem. */
+	remedy: string | null,
+};
 
 /* Tauri Specta runtime */
 type EventEmit<T> = [T] extends [null] ? () => Promise<void> : (payload: T) => Promise<void>;
