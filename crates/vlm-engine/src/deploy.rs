@@ -155,6 +155,7 @@ impl Error {
                 labs::Error::Unknown(_)
                     | labs::Error::Unreadable(_)
                     | labs::Error::Deployed(_)
+                    | labs::Error::NoMachine { .. }
                     | labs::Error::Name(_)
                     | labs::Error::Taken(_)
                     | labs::Error::OtherName { .. }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use vlm_lab::{
-    Lab,
+    Lab, Machine,
     model::Acceleration,
     render::{self, Context, DomainType, UefiFirmware},
 };
@@ -150,6 +150,19 @@ pub fn files(engine: &Engine, name: &str) -> Result<Vec<LabFile>, Error> {
         files.extend(shown.map(|(path, text)| (format!("ansible/{path}"), text)));
     }
     Ok(files.into_iter().map(|(path, text)| LabFile { path, text }).collect())
+}
+
+/// What a machine's cloud-init reads, without keys, and the play that Ansible configures it by.
+pub(crate) fn of_machine(
+    engine: &Engine,
+    row: &LabRow,
+    lab: &Lab,
+    machine: &Machine,
+) -> Result<(String, Option<String>), Error> {
+    let context = context(engine, row, lab, &machine.host, None)?;
+    let user_data = render::cloud_init::user_data(lab, machine, &context);
+    let mut project = render::ansible::ansible(lab, std::slice::from_ref(machine), &context);
+    Ok((user_data, project.remove(&format!("plays/{}.yaml", machine.spec))))
 }
 
 /// Writes the lab file alone.

@@ -43,6 +43,14 @@ pub enum Error {
     /// The lab's lock.
     #[error(transparent)]
     Lock(#[from] lock::Error),
+    /// No machine of that name.
+    #[error("lab `{lab}` has no machine `{machine}`")]
+    NoMachine {
+        /// The lab.
+        lab: String,
+        /// The machine.
+        machine: String,
+    },
     /// It is on a host.
     #[error("lab `{0}` is deployed; destroy it first")]
     Deployed(String),

@@ -20,6 +20,10 @@ pub mod labs;
 pub mod libvirt;
 pub mod lock;
 pub mod logs;
+pub mod machines;
+pub mod meters;
+pub mod passphrase;
+mod picture;
 pub mod ports;
 pub mod process;
 pub mod readiness;
@@ -45,7 +49,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    deploy::Runs, doctor::Doctor, hosts::Hosts, images::Images, labs::Labs, ports::Ports, runs::RunId, settings::{AppSettings, Settings},
+    deploy::Runs, doctor::Doctor, hosts::Hosts, images::Images, labs::Labs, machines::Machines, passphrase::Passphrase, ports::Ports, runs::RunId, settings::{AppSettings, Settings},
     ssh::ask::Asker, store::Store, templates::Templates, tools::Tools,
 };
 
@@ -183,6 +187,7 @@ struct Inner {
     hosts: Mutex<HashMap<String, Arc<hosts::Host>>>,
     active: Mutex<HashMap<RunId, CancellationToken>>,
     asker: Asker,
+    meters: meters::Meters,
 }
 
 impl Engine {
@@ -219,6 +224,7 @@ impl Engine {
             active: Default::default(),
             asker: Asker::new(hosts::Remembering { secrets: secrets.clone(), asker: Asker::default() }),
             secrets,
+            meters: Default::default(),
         };
         Ok(Engine { inner: Arc::new(inner) })
     }
@@ -263,6 +269,20 @@ impl Engine {
     /// Labs: designs, and what is there of them.
     pub fn labs(&self) -> Labs<'_> {
         Labs { engine: self }
+    }
+
+    /// Machines of labs, one by one.
+    pub fn machines(&self) -> Machines<'_> {
+        Machines { engine: self }
+    }
+
+    /// The passphrase that opens windows.
+    pub fn passphrase(&self) -> Passphrase<'_> {
+        Passphrase { engine: self }
+    }
+
+    pub(crate) fn meters(&self) -> &meters::Meters {
+        &self.inner.meters
     }
 
     /// Plans, deploys and their like.

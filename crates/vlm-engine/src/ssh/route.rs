@@ -1,12 +1,14 @@
 //! The way to a host: what was typed and what the user's ssh configuration adds to it, one hop after the other.
 
 use std::{
+    fs::{self, File},
+    io::Read,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use super::{
-    config::{Asked, Config, Here, Resolved},
+    config::{Asked, Config, Here, Resolved, SshConfigHost},
     known_hosts::Name,
     link::{Error, Remote},
     trust::{Expected, KnownFile, Pin},
@@ -61,7 +63,41 @@ impl FromStr for Target {
     }
 }
 
+/// The hosts that the user's configuration names.
+pub fn config_hosts() -> Result<Vec<SshConfigHost>, Error> {
+    let (config, user) = of_user()?;
+    Ok(config.hosts(&user.here()))
+}
+
+/// Files of private keys in the user's `~/.ssh`, by name.
+pub fn identities() -> Vec<PathBuf> {
+    let home = std::env::var_os("HOME").map_or_else(|| "/".into(), PathBuf::from);
+    identities_in(&home.join(".ssh"))
+}
+
+fn identities_in(dir: &Path) -> Vec<PathBuf> {
+    let is_key = |path: &PathBuf| {
+        let mut head = [0; 64];
+        let read = File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+        let head = String::from_utf8_lossy(&head[..read]);
+        head.lines().next().is_some_and(|line| line.starts_with("-----BEGIN ") && line.ends_with(" PRIVATE KEY-----"))
+    };
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    // Opening what is no file may wait for ever.
+    let mut keys: Vec<PathBuf> = entries.filter(|path| path.is_file()).filter(is_key).collect();
+    keys.sort();
+    keys
+}
+
 impl Target {
+    /// What was typed into fields of its own, held to the same rules.
+    pub fn of(user: Option<&str>, address: &str, port: Option<u16>, identity: Option<PathBuf>) -> Result<Target, String> {
+        let user = user.map_or(String::new(), |user| format!("{user}@"));
+        let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+        let port = port.map_or(String::new(), |port| format!(":{port}"));
+        Ok(Target { identity, ..format!("{user}{address}{port}").parse()? })
+    }
+
     /// The host to store: user and port as they are to stay, by the user's configuration where they were left out. The address
     /// stays as it was typed, so that an alias goes on to mean what the configuration says.
     pub fn remote(&self) -> Result<Remote, Error> {

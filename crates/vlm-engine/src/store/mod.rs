@@ -781,6 +781,15 @@ impl Store {
         })
     }
 
+    /// When a step was last done by a run of a lab.
+    pub fn last_done(&self, lab: &str, step: &str) -> Result<Option<i64>, Error> {
+        self.with(|connection| {
+            let query = "SELECT max(j.at) FROM journal j JOIN runs r ON r.id = j.run_id \
+                         WHERE r.lab = ?1 AND j.step = ?2 AND j.state = 'done'";
+            Ok(connection.query_row(query, [lab, step], |row| row.get(0))?)
+        })
+    }
+
     // --- images -----------------------------------------------------------------------------------------------------
 
     /// All images, by name.
