@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use specta::Type;
-use vlm_engine::{deploy, hosts, images, labs, settings, store, templates};
+use vlm_engine::{deploy, doctor, hosts, images, labs, passphrase, settings, ssh::link, store, templates};
 use vlm_lab::problems::{Problem, Severity};
 
 /// What a command answers.
@@ -159,17 +159,40 @@ impl From<hosts::Error> for CommandError {
         match error {
             hosts::Error::Store(error) => error.into(),
             hosts::Error::Libvirt(error) => deploy::Error::from(error).into(),
-            hosts::Error::Link(_) | hosts::Error::NoLink(_) => CommandError {
-                code: ErrorCode::Failed,
-                message: vlm_engine::chain(&error),
-                hint: Some("`vlm host check` in a terminal tells the same".into()),
-                details: Vec::new(),
-            },
-            hosts::Error::Unknown(_)
-            | hosts::Error::Taken(_)
+            hosts::Error::Link(_) | hosts::Error::NoLink(_) => {
+                let hint = error.link().map(link::Error::remedy).filter(|remedy| !remedy.is_empty());
+                CommandError { hint, ..CommandError::failed(vlm_engine::chain(&error)) }
+            }
+            hosts::Error::Unknown(_) => CommandError::not_found(error.to_string()),
+            hosts::Error::Taken(_)
             | hosts::Error::Name(_)
             | hosts::Error::IsLocal
             | hosts::Error::InUse { .. } => CommandError::refused(error.to_string(), ""),
+        }
+    }
+}
+
+impl From<doctor::Error> for CommandError {
+    fn from(error: doctor::Error) -> CommandError {
+        match error {
+            doctor::Error::Host(error) => error.into(),
+            doctor::Error::NoOrphan { .. } => CommandError::not_found(error.to_string()),
+            doctor::Error::Runs(_) | doctor::Error::ByHand | doctor::Error::Lock(_) => {
+                CommandError::refused(vlm_engine::chain(&error), "")
+            }
+            doctor::Error::Store(_) | doctor::Error::Libvirt(_) | doctor::Error::Command { .. } => {
+                CommandError::failed(vlm_engine::chain(&error))
+            }
+        }
+    }
+}
+
+impl From<passphrase::Error> for CommandError {
+    fn from(error: passphrase::Error) -> CommandError {
+        match error {
+            passphrase::Error::Store(error) => error.into(),
+            passphrase::Error::Wrong | passphrase::Error::Empty => CommandError::refused(error.to_string(), ""),
+            passphrase::Error::Hash(_) => CommandError::failed(error.to_string()),
         }
     }
 }

@@ -42,6 +42,20 @@ export const commands = {
 	saveTemplate: (title: string, text: string) => __TAURI_INVOKE<Template>("save_template", { title, text }),
 	/**  Removes a template of the user's. */
 	removeTemplate: (id: string) => __TAURI_INVOKE<null>("remove_template", { id }),
+	/**  Opens the folder of a lab, or its file in an editor. */
+	openLab: (name: string, program: OpenWith) => __TAURI_INVOKE<null>("open_lab", { name, program }),
+	/**  A machine with all that there is to know of it. */
+	machineDetails: (lab: string, machine: string) => __TAURI_INVOKE<MachineDetails>("machine_details", { lab, machine }),
+	/**  Does something to the power of machines, and tells of each what became of it. */
+	powerMachines: (lab: string, machines: string[], action: PowerAction) => __TAURI_INVOKE<PowerResult[]>("power_machines", { lab, machines, action }),
+	/**  Sends what the machines of a lab use: what is remembered, then what comes. Answers when nobody follows any more. */
+	followStats: (lab: string, onSamples: Channel<MachineSample[]>) => __TAURI_INVOKE<null>("follow_stats", { lab, onSamples }),
+	/**  Ends the calling window's follow of what a lab uses. */
+	unfollowStats: (lab: string) => __TAURI_INVOKE<null>("unfollow_stats", { lab }),
+	/**  What a machine's screen shows, as the address of a PNG. */
+	machineScreenshot: (lab: string, machine: string) => __TAURI_INVOKE<string>("machine_screenshot", { lab, machine }),
+	/**  What a machine wrote on its serial console while it came up, from a byte on; from before 0, its end. */
+	serialLog: (lab: string, machine: string, from: number) => __TAURI_INVOKE<SerialPiece>("serial_log", { lab, machine, from }),
 	/**  Plans what a deploy of a lab would do, its machines placed on `hosts` where they name none. */
 	startPlan: (lab: string, hosts: string[]) => __TAURI_INVOKE<Plan>("start_plan", { lab, hosts }),
 	/**  Plans to take a lab away. */
@@ -70,20 +84,52 @@ export const commands = {
 	recentRuns: (limit: number) => __TAURI_INVOKE<RunSummary[]>("recent_runs", { limit }),
 	/**  The steps of a run as they were noted, oldest first. */
 	runSteps: (run: RunId) => __TAURI_INVOKE<RunStep[]>("run_steps", { run }),
-	/**  Names of all hosts. */
-	listHosts: () => __TAURI_INVOKE<string[]>("list_hosts"),
+	/**  All hosts, this computer first. */
+	listHosts: () => __TAURI_INVOKE<HostSummary[]>("list_hosts"),
 	/**  Connects to a host and looks at it. */
 	checkHost: (name: string) => __TAURI_INVOKE<HostStatus>("check_host", { name }),
+	/**  What is on a host, ours and others'. */
+	hostThings: (name: string) => __TAURI_INVOKE<HostThings>("host_things", { name }),
+	/**  Adds a host that is reached by SSH. What only a person knows is asked meanwhile. */
+	addHost: (name: string, address: string, user: string | null, port: number | null, identity: string | null) => __TAURI_INVOKE<HostStatus>("add_host", { name, address, user, port, identity }),
+	/**  Forgets a host that no lab names. */
+	removeHost: (name: string) => __TAURI_INVOKE<null>("remove_host", { name }),
+	/**  Hosts that the user's ssh configuration names. */
+	sshConfigHosts: () => __TAURI_INVOKE<SshConfigHost[]>("ssh_config_hosts"),
+	/**  Files of private keys in the user's `~/.ssh`. */
+	sshIdentities: () => __TAURI_INVOKE<string[]>("ssh_identities"),
+	/**  Answers a question; none means no. */
+	answerQuestion: (id: number, answers: string[] | null) => __TAURI_INVOKE<null>("answer_question", { id, answers }),
+	/**  Looks at a host; `deep` also tries a network for some seconds. */
+	doctor: (host: string, deep: boolean) => __TAURI_INVOKE<Report>("doctor", { host, deep }),
+	/**  Does what helps against a finding, which is looked for again. Answers what is found after. */
+	doctorFix: (host: string, check: string, message: string) => __TAURI_INVOKE<Report>("doctor_fix", { host, check, message }),
+	/**  Removes for good what is called `name` among what is left of labs on a host, unless a guest runs in it. */
+	removeOrphan: (host: string, name: string) => __TAURI_INVOKE<null>("remove_orphan", { host, name }),
+	/**  Finds what could be taken into a lab again on its hosts, and does it with `carry_out`. Only our records change. */
+	adoptLab: (lab: string, hosts: string[], carryOut: boolean) => __TAURI_INVOKE<Adoption>("adopt_lab", { lab, hosts, carryOut }),
 	/**  All images, by name. */
 	listImages: () => __TAURI_INVOKE<Image[]>("list_images"),
 	/**  The recipes that come with us. */
 	listRecipes: () => __TAURI_INVOKE<Recipe[]>("list_recipes"),
+	/**  What can be downloaded, by name. */
+	imageCatalog: () => __TAURI_INVOKE<CatalogEntry[]>("image_catalog"),
+	/**  Downloads an image under `name`: of the catalog, or what lies at `url`. What came of one that did not end is gone on with. */
+	pullImage: (name: string, url: string | null, sha256: string | null, onProgress: Channel<PullProgress>) => __TAURI_INVOKE<Image>("pull_image", { name, url, sha256, onProgress }),
+	/**  Cancels the download of an image. Answers whether there was one. */
+	cancelPull: (name: string) => __TAURI_INVOKE<boolean>("cancel_pull", { name }),
 	/**  Builds an image by its recipe; `on_step` gets what it does now. */
 	buildImage: (recipe: string, onStep: Channel<string>) => __TAURI_INVOKE<Image>("build_image", { recipe, onStep }),
 	/**  Cancels the build of an image. Answers whether there was one. */
 	cancelBuild: (recipe: string) => __TAURI_INVOKE<boolean>("cancel_build", { recipe }),
 	/**  Adds a disk image that a person chooses under `name`, as a copy of our own; none where nothing was chosen. */
 	addImage: (name: string) => __TAURI_INVOKE<Image | null>("add_image", { name }),
+	/**  Reads an image's file again: whether it still is what its digest says. */
+	verifyImage: (name: string) => __TAURI_INVOKE<boolean>("verify_image", { name }),
+	/**  Where an image lies, on each host. */
+	imagePlaces: (name: string) => __TAURI_INVOKE<ImagePlace[]>("image_places", { name }),
+	/**  Forgets an image, and deletes its file when no other name has it. */
+	removeImage: (name: string) => __TAURI_INVOKE<null>("remove_image", { name }),
 	/**  The newest lines of the audit, newest first: of a lab and its runs, and with a text in any column. */
 	audit: (lab: string | null, text: string, limit: number) => __TAURI_INVOKE<AuditRow[]>("audit", { lab, text, limit }),
 	/**  The first line of the audit that does not fit, in a sentence; none when all do. */
@@ -107,6 +153,14 @@ export const commands = {
 	 *  started again.
 	 */
 	restoreBackup: (path: string) => __TAURI_INVOKE<string>("restore_backup", { path }),
+	/**  Whether the application can be locked, and is. */
+	lockState: () => __TAURI_INVOKE<LockState>("lock_state"),
+	/**  Sets another passphrase, or takes it away; `current` is the one that is set. */
+	setLock: (current: string | null, passphrase: string | null, idleMinutes: number | null) => __TAURI_INVOKE<null>("set_lock", { current, passphrase, idleMinutes }),
+	/**  Locks the application. */
+	lockNow: () => __TAURI_INVOKE<null>("lock_now"),
+	/**  Unlocks the application. False when the passphrase is another one. */
+	unlock: (passphrase: string) => __TAURI_INVOKE<boolean>("unlock", { passphrase }),
 	/**  What there is to know of the application. */
 	appInfo: () => __TAURI_INVOKE<AppInfo>("app_info"),
 	/**  Ends the application: cancels what is at work, waits for it, and leaves. */
@@ -116,11 +170,32 @@ export const commands = {
 /** Events */
 export const events = {
 	closeAsked: makeEvent<CloseAsked, CloseAsked>("close-asked"),
+	lockChanged: makeEvent<LockChanged, LockChanged>("lock-changed"),
 	note: makeEvent<Note, Note>("note"),
+	question: makeEvent<Question, Question>("question"),
+	questionGone: makeEvent<QuestionGone, QuestionGone>("question-gone"),
 	stale: makeEvent<Stale, Stale>("stale"),
 };
 
 /* Types */
+/**  Something on a host. */
+export type AdoptedThing = {
+	/**  The host. */
+	host: string,
+	/**  What it is, in words. */
+	what: string,
+};
+
+/**  What is taken into a lab again of what lies on its hosts. */
+export type Adoption = {
+	/**  What is, or would be, adopted. */
+	things: AdoptedThing[],
+	/**  What bears the lab's marks and is not in its design, so that it stays as it is. */
+	stays: AdoptedThing[],
+	/**  Whether Terraform knows what is there, and only our database does not. */
+	is_known: boolean,
+};
+
 /**  What there is to know of the application. */
 export type AppInfo = {
 	/**  Its version. */
@@ -177,6 +252,29 @@ export type Backup = {
 	reason: string | null,
 	/**  Its size, in MiB. */
 	bytes_mib: number,
+};
+
+/**  An image that can be downloaded, as lists show it. */
+export type CatalogEntry = {
+	/**  Its name in lab files. */
+	name: string,
+	/**  What it is. */
+	title: string,
+	/**  Where it comes from. */
+	url: string,
+	/**
+	 *  `sha256` or `sha512` where its digest is known here, `published sha256` or `published sha512` where its vendor publishes it,
+	 *  `nothing`.
+	 */
+	verified_by: string,
+	/**  Whether it is the user's entry. */
+	own: boolean,
+	/**  Whether an image of that name is here. */
+	here: boolean,
+	/**  Whether a recipe builds one of that name, too. */
+	recipe: boolean,
+	/**  The account that the image makes by itself. */
+	user: string | null,
 };
 
 /**  One change of a Terraform plan. */
@@ -389,12 +487,95 @@ status: RunStatus;
 /**  In a sentence. */
 sentence: string };
 
+/**  What a check found. */
+export type Finding = {
+	/**  The check: `pool`, `forward` …; see docs/doctor.md. */
+	check: string,
+	/**  How much it matters. */
+	severity: FindingSeverity,
+	/**  A sentence without its full stop. */
+	message: string,
+	/**  What was seen, in lines; may be empty. */
+	evidence: string,
+	/**  What helps. */
+	fix: Fix | null,
+};
+
+/**  How much a finding matters. */
+export type FindingSeverity = 
+/**  All is well. */
+"ok" | 
+/**  Good to know. */
+"note" | 
+/**  Some labs will not work, or not well. */
+"warning" | 
+/**  Labs do not work. */
+"problem";
+
 /**  What a machine boots with. */
 export type FirmwareKind = 
 /**  SeaBIOS. */
 "bios" | 
 /**  OVMF, without secure boot. */
 "uefi";
+
+/**  What helps against a finding. */
+export type Fix = {
+	/**  Commands for a shell on that host, in order. */
+	commands: string[],
+	/**  Commands that bring back what was; empty where nothing does. */
+	undo: string[],
+	/**  Whether they need root. */
+	root: boolean,
+	/**  Whether [`Doctor::fix`] does it. */
+	can_be_done: boolean,
+};
+
+/**  A domain on a host. */
+export type HostDomain = {
+	/**  Its name. */
+	name: string,
+	/**  Its state. */
+	state: DomainState,
+	/**  The lab of ours that it belongs to. */
+	lab: string | null,
+	/**  The machine that it is there. */
+	machine: string | null,
+	/**  Virtual CPUs; 0 where libvirt does not say. */
+	vcpus: number,
+	/**  Memory, in MiB; 0 where libvirt does not say. */
+	memory_mib: number,
+};
+
+/**  A network on a host. */
+export type HostNetwork = {
+	/**  Its name. */
+	name: string,
+	/**  Its bridge device. */
+	bridge: string | null,
+	/**  Its IPv4 subnets. */
+	subnets: string[],
+	/**  Whether it is on. */
+	active: boolean,
+	/**  The lab of ours that it belongs to. */
+	lab: string | null,
+};
+
+/**  A storage pool on a host. */
+export type HostPool = {
+	/**  Its name. */
+	name: string,
+	/**  Its folder. */
+	path: string,
+	/**  Size of its file system, in MiB; 0 while it is off. */
+	capacity_mib: number,
+	/**  What is free there, in MiB. */
+	available_mib: number,
+	/**  Whether it is on. */
+	active: boolean,
+	/**  Whether it is the one that labs use. */
+	is_ours: boolean,
+};
 
 /**  What a plan asks of a host. */
 export type HostShare = {
@@ -426,6 +607,44 @@ export type HostStatus = {
 	kvm: boolean,
 	/**  How we know. */
 	why: string,
+	/**  Memory of our labs' machines that are on, in MiB. */
+	reserved_memory_mib: number,
+	/**  Domains that run, ours and others. */
+	domains_running: number,
+	/**  All domains. */
+	domains: number,
+	/**  Size of the file system of the pool that labs use, in MiB; none where there is no such pool. */
+	pool_mib: number | null,
+	/**  What is free there, in MiB. */
+	pool_free_mib: number | null,
+	/**  Average of the last minute's load, where it is known. */
+	load: number | null,
+};
+
+/**  A host in a list, before anybody asks it. */
+export type HostSummary = {
+	/**  Its name. */
+	name: string,
+	/**  Its address or alias; none for this computer. */
+	address: string | null,
+	/**  The account there. */
+	user: string | null,
+	/**  sshd's TCP port. */
+	port: number | null,
+	/**  Whether it is this computer. */
+	is_local: boolean,
+	/**  Labs with a place on it. */
+	labs: string[],
+};
+
+/**  What is on a host, ours and others'. */
+export type HostThings = {
+	/**  All domains, by name. */
+	domains: HostDomain[],
+	/**  All networks, by name. */
+	networks: HostNetwork[],
+	/**  All pools, by name. */
+	pools: HostPool[],
 };
 
 /**  An image as lists show it. */
@@ -442,6 +661,20 @@ export type Image = {
 	file_mib: number,
 	/**  When it was added, RFC 3339 in UTC. */
 	added: string,
+	/**  Labs with machines that start from it. */
+	used_by: string[],
+};
+
+/**  Where an image lies on a host. */
+export type ImagePlace = {
+	/**  The host. */
+	host: string,
+	/**  Its file there; none where it does not lie there. */
+	path: string | null,
+	/**  What it takes up, in MiB. */
+	bytes_mib: number | null,
+	/**  Why the host could not be asked. */
+	error: string | null,
 };
 
 /**  A lab as it is stored. */
@@ -535,6 +768,115 @@ export type LabSummary = {
 	last_run: RunSummary | null,
 };
 
+/**  The application was locked or unlocked. */
+export type LockChanged = boolean;
+
+/**  Whether the application can be locked, and is. */
+export type LockState = {
+	/**  Whether a passphrase is set. */
+	set: boolean,
+	/**  Whether it is locked. */
+	locked: boolean,
+	/**  After how many minutes without a hand it is to be locked; never, where it is none. */
+	idle_minutes: number | null,
+};
+
+/**  A machine with all that there is to know of it. */
+export type MachineDetails = {
+	/**  Its name. */
+	name: string,
+	/**  Its lab. */
+	lab: string,
+	/**  The host it is placed on. */
+	host: string,
+	/**  Its domain's state; none when there is no domain, or none is known. */
+	state: DomainState | null,
+	/**  Whether it was ready and configured after it was last started. */
+	configured: boolean,
+	/**  The address it is reached at. */
+	address: string | null,
+	/**  Its image. */
+	image: string,
+	/**  Virtual CPUs. */
+	vcpus: number,
+	/**  Memory, in MiB. */
+	memory_mib: number,
+	/**  How it boots. */
+	firmware: FirmwareKind,
+	/**  The account that is made in it. */
+	user: string,
+	/**  What its author says of it. */
+	description: string | null,
+	/**  Its disks: `system`, then the extra ones. */
+	disks: MachineDisk[],
+	/**  Its network cards, in order. */
+	nics: MachineNic[],
+	/**  Ports of this computer that lead to it. */
+	ports: LabPort[],
+	/**  Machines that must be configured before it starts. */
+	depends_on: string[],
+	/**  The command that enters it. */
+	ssh_command: string,
+	/**  What cloud-init reads in it, without keys. */
+	cloud_init: string | null,
+	/**  What Ansible plays on it; none where it plays nothing. */
+	ansible: string | null,
+	/**  libvirt's definition of its domain; none where there is no domain, or it is not known. */
+	xml: string | null,
+	/**  When a run started it last, RFC 3339 in UTC; none where it is off, or no run started it. */
+	started: string | null,
+	/**  Why its host could not be asked, if it could not. */
+	unknown: string | null,
+};
+
+/**  A disk of a machine. */
+export type MachineDisk = {
+	/**  `system`, or its name in the lab file. */
+	name: string,
+	/**  Its size as designed, in words. */
+	size: string,
+	/**  Its file on the host. */
+	path: string | null,
+	/**  What it takes up there, in MiB. */
+	allocated_mib: number | null,
+	/**  Its size there, in MiB. */
+	capacity_mib: number | null,
+};
+
+/**  A network card of a machine. */
+export type MachineNic = {
+	/**  The network that it is on. */
+	network: string,
+	/**  Its MAC address. */
+	mac: string,
+	/**  Its IPv4 address, where it is known. */
+	address: string | null,
+	/**  Its device on the host, while the machine is on. */
+	device: string | null,
+};
+
+/**  What a machine did since the sample before. `cpu_percent` is of one processor; `bps` are bytes a second. */
+export type MachineSample = {
+	/**  The machine. */
+	machine: string,
+	/**  When, in milliseconds since 1970 (UTC). */
+	at_ms: number,
+	/**  Percent of one processor; more than 100 where it has several. */
+	cpu_percent: number,
+	/**  Memory in use, in MiB: by the guest's own word where it tells, else what its process holds on the host. */
+	memory_used_mib: number | null,
+	/**  Memory that it has, in MiB. */
+	memory_mib: number,
+	/**  Read from its disks. */
+	disk_read_bps: number,
+	/**  Written to its disks. */
+	disk_write_bps: number,
+	/**  Received on its network cards. */
+	net_rx_bps: number,
+	/**  Sent on its network cards. */
+	net_tx_bps: number,
+};
+
 /**  A machine as it is now. */
 export type MachineStatus = {
 	/**  Its name. */
@@ -567,6 +909,15 @@ export type MachineStatus = {
 
 /**  Something that the engine says and that wants no answer. */
 export type Note = string;
+
+/**  What a lab's folder is opened with. */
+export type OpenWith = 
+/**  The desktop's program for the lab file. */
+"editor" | 
+/**  The desktop's program for folders. */
+"files" | 
+/**  A terminal that starts there. */
+"terminal";
 
 /**  How far a machine is. In order. */
 export type Phase = 
@@ -661,6 +1012,31 @@ export type PlannedThing = {
 	changes: Change[],
 };
 
+/**  What is done to a machine's power. */
+export type PowerAction = 
+/**  On; a held one goes on. */
+"start" | 
+/**  Asked to power off. */
+"shut_down" | 
+/**  The power is taken away. */
+"force_off" | 
+/**  Asked to start anew. */
+"reboot" | 
+/**  The reset button. */
+"reset" | 
+/**  Held where it is. */
+"pause" | 
+/**  A held one goes on. */
+"resume";
+
+/**  What became of a machine's power. */
+export type PowerResult = {
+	/**  The machine. */
+	machine: string,
+	/**  Why it could not be done, if it could not. */
+	error: string | null,
+};
+
 /**  One thing that is wrong with a lab, or that its author should know. */
 export type Problem = {
 	/**  Where in the lab: `machines.web.nics[0].address`. Empty for the lab as a whole. */
@@ -673,12 +1049,74 @@ export type Problem = {
 	message: string,
 };
 
+/**  How far a download is. */
+export type PullProgress = {
+	/**  What is done now, where it is not bytes that come. */
+	step: string | null,
+	/**  What is here, in MiB. */
+	done_mib: number,
+	/**  Of how much, where the server says so. */
+	total_mib: number | null,
+};
+
+/**  What only a person can say. A host key wants no answers but yes (an empty list). */
+export type Question = {
+	/**  Its id. */
+	id: number,
+	/**  What it is about. */
+	kind: QuestionKind,
+	/**  `USER@ADDRESS[:PORT]`; empty for the passphrase of a key. */
+	host: string,
+	/**  A key's fingerprint, and below it what is odd about it; the path of a key; a server's instruction. */
+	text: string,
+	/**  Of a host key: as OpenSSH names it, such as `ssh-ed25519`. */
+	key_type: string | null,
+	/**  Whether an answer was wrong before. */
+	again: boolean,
+	/**  What is to be answered, one by one. */
+	prompts: QuestionPrompt[],
+};
+
+/**  A question was answered elsewhere, or is out of time. */
+export type QuestionGone = number;
+
+/**  What a question is about. */
+export type QuestionKind = 
+/**  Whether a key is the host's. */
+"host_key" | 
+/**  The passphrase of a private key. */
+"passphrase" | 
+/**  A password. */
+"password" | 
+/**  What a server wants to know in its own words. */
+"interactive";
+
+/**  One thing that is to be answered. */
+export type QuestionPrompt = {
+	/**  In the server's words; empty where the kind says all. */
+	text: string,
+	/**  Whether the answer may be seen while it is typed. */
+	echo: boolean,
+};
+
 /**  A recipe that builds an image from packages. */
 export type Recipe = {
 	/**  Its name, and the image's. */
 	name: string,
 	/**  What it makes. */
 	makes: string,
+};
+
+/**  What was found on one computer. */
+export type Report = {
+	/**  Its name as a host; `local` is this computer. */
+	host: string,
+	/**  `USER@ADDRESS[:PORT]`; none for this computer. */
+	address: string | null,
+	/**  Its operating system, if it was told. */
+	os: string | null,
+	/**  In the order of the checks. */
+	findings: Finding[],
 };
 
 /**  What a caller may have to read again. */
@@ -796,12 +1234,34 @@ export type SavedLab = {
 	problems: Problem[],
 };
 
+/**  A piece of what a machine wrote on its serial console. */
+export type SerialPiece = {
+	/**  What it wrote. */
+	text: string,
+	/**  Where to ask for more, in bytes. */
+	next: number,
+	/**  How much there is, in bytes. */
+	size: number,
+};
+
 /**  How bad a [`Problem`] is. */
 export type Severity = 
 /**  A deploy would fail, or do what nobody wants. */
 "error" | 
 /**  A deploy works, and its author should know. */
 "warning";
+
+/**  A host that the configuration names. */
+export type SshConfigHost = {
+	/**  Its name there. */
+	alias: string,
+	/**  Its name or address for the network, where the configuration says another. */
+	host_name: string | null,
+	/**  The account there, where the configuration says one. */
+	user: string | null,
+	/**  sshd's TCP port, where the configuration says one. */
+	port: number | null,
+};
 
 /**  Something changed: ask again. */
 export type Stale = Resource;

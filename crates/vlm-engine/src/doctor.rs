@@ -47,7 +47,8 @@ const HERE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+// Pages know the severity of a lab's problem, too.
+#[serde(rename = "FindingSeverity", rename_all = "snake_case")]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
 pub enum Severity {
     /// All is well.

@@ -6,9 +6,12 @@ use crate::error::{CommandError, CommandResult};
 
 pub mod activity;
 pub mod desk;
+pub mod doctor;
 pub mod hosts;
 pub mod images;
 pub mod labs;
+pub mod lock;
+pub mod machines;
 pub mod runs;
 pub mod settings;
 pub mod templates;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use specta::Type;
-use tauri::{State, WebviewWindow, ipc::Channel};
+use tauri::{AppHandle, State, WebviewWindow, ipc::Channel};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use vlm_engine::{
@@ -20,8 +20,9 @@ use vlm_lab::{
 
 use super::blocking;
 use crate::{
-    desk::{Desk, PlanId},
+    desk::{Desk, Followed, PlanId},
     error::{CommandError, CommandResult},
+    notifications,
 };
 
 /// A plan as a window shows it. It is kept here, with its lab's lock, until it is carried out or discarded.
@@ -172,43 +173,61 @@ pub async fn discard_plan(desk: State<'_, Desk>, lab: String, plan: PlanId) -> C
 /// Applies the deploy that was shown as `plan`, and follows it through to configured guests.
 #[tauri::command]
 #[specta::specta]
-pub async fn start_deploy(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String, plan: PlanId) -> CommandResult<RunId> {
-    carry_out(&engine, &desk, &lab, plan, RunKind::Deploy).await
+pub async fn start_deploy(
+    app: AppHandle,
+    engine: State<'_, Engine>,
+    desk: State<'_, Desk>,
+    lab: String,
+    plan: PlanId,
+) -> CommandResult<RunId> {
+    carry_out(&app, &engine, &desk, &lab, plan, RunKind::Deploy).await
 }
 
 /// Takes a lab away as it was shown in `plan`.
 #[tauri::command]
 #[specta::specta]
 pub async fn start_destroy(
+    app: AppHandle,
     engine: State<'_, Engine>,
     desk: State<'_, Desk>,
     lab: String,
     plan: PlanId,
 ) -> CommandResult<RunId> {
-    carry_out(&engine, &desk, &lab, plan, RunKind::Destroy).await
+    carry_out(&app, &engine, &desk, &lab, plan, RunKind::Destroy).await
 }
 
 /// Powers on the machines of a deployed lab that are off. Answers no run when all are on.
 #[tauri::command]
 #[specta::specta]
-pub async fn start_lab(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String) -> CommandResult<Option<RunId>> {
+pub async fn start_lab(
+    app: AppHandle,
+    engine: State<'_, Engine>,
+    desk: State<'_, Desk>,
+    lab: String,
+) -> CommandResult<Option<RunId>> {
     let slot = desk.slot(&lab);
     slot.lock().await.take();
     let planned = engine.runs().plan_start(&lab).await.map_err(|error| CommandError::of_lab(error, &lab))?;
     if planned.is_empty() {
         return Ok(None);
     }
-    Ok(Some(begin(&engine, &desk, &lab, planned, false)?))
+    Ok(Some(begin(&app, &engine, &desk, &lab, planned, false)?))
 }
 
 /// Shuts the machines of a deployed lab down; with `force`, takes their power at once.
 #[tauri::command]
 #[specta::specta]
-pub async fn stop_lab(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String, force: bool) -> CommandResult<RunId> {
+pub async fn stop_lab(
+    app: AppHandle,
+    engine: State<'_, Engine>,
+    desk: State<'_, Desk>,
+    lab: String,
+    force: bool,
+) -> CommandResult<RunId> {
     let slot = desk.slot(&lab);
     slot.lock().await.take();
     let planned = engine.runs().plan_stop(&lab).await.map_err(|error| CommandError::of_lab(error, &lab))?;
-    begin(&engine, &desk, &lab, planned, force)
+    begin(&app, &engine, &desk, &lab, planned, force)
 }
 
 /// Asks a run of this process to end. Answers whether there was one: runs of other processes are cancelled there.
@@ -229,7 +248,7 @@ pub async fn follow_run(
     from_seq: u32,
     on_events: Channel<Vec<RunEvent>>,
 ) -> CommandResult<()> {
-    let unfollowed = desk.follow(window.label(), run);
+    let unfollowed = desk.follow(window.label(), Followed::Run(run));
     let mut every = interval(FOLLOW_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next = from_seq;
@@ -261,7 +280,7 @@ pub async fn follow_run(
 #[tauri::command]
 #[specta::specta]
 pub async fn unfollow_run(window: WebviewWindow, desk: State<'_, Desk>, run: RunId) -> CommandResult<()> {
-    desk.unfollow(window.label(), run);
+    desk.unfollow(window.label(), Followed::Run(run));
     Ok(())
 }
 
@@ -314,17 +333,33 @@ async fn plan(engine: &Engine, desk: &Desk, lab: &str, kind: RunKind, hosts: &[S
     Ok(shown)
 }
 
-async fn carry_out(engine: &Engine, desk: &Desk, lab: &str, plan: PlanId, kind: RunKind) -> CommandResult<RunId> {
+async fn carry_out(
+    app: &AppHandle,
+    engine: &Engine,
+    desk: &Desk,
+    lab: &str,
+    plan: PlanId,
+    kind: RunKind,
+) -> CommandResult<RunId> {
     let planned = desk.take_plan(lab, plan).await?;
     if planned.kind != kind {
         return Err(CommandError::no_plan(lab));
     }
-    begin(engine, desk, lab, planned, false)
+    begin(app, engine, desk, lab, planned, false)
 }
 
-fn begin(engine: &Engine, desk: &Desk, lab: &str, planned: PlannedRun, force: bool) -> CommandResult<RunId> {
+fn begin(
+    app: &AppHandle,
+    engine: &Engine,
+    desk: &Desk,
+    lab: &str,
+    planned: PlannedRun,
+    force: bool,
+) -> CommandResult<RunId> {
+    let kind = planned.kind;
     let running = engine.runs().begin(planned, force).map_err(|error| CommandError::of_lab(error, lab))?;
-    Ok(desk.note_run(lab, running))
+    let (app, of) = (app.clone(), lab.to_owned());
+    Ok(desk.note_run(lab, running, move |ended, took| notifications::of_end(&app, &of, kind, ended, took)))
 }
 
 fn shown(engine: &Engine, id: PlanId, planned: &PlannedRun, raw: String) -> Plan {
