@@ -164,10 +164,9 @@ impl From<hosts::Error> for CommandError {
                 CommandError { hint, ..CommandError::failed(vlm_engine::chain(&error)) }
             }
             hosts::Error::Unknown(_) => CommandError::not_found(error.to_string()),
-            hosts::Error::Taken(_)
-            | hosts::Error::Name(_)
-            | hosts::Error::IsLocal
-            | hosts::Error::InUse { .. } => CommandError::refused(error.to_string(), ""),
+            hosts::Error::Taken(_) | hosts::Error::Name(_) | hosts::Error::IsLocal | hosts::Error::InUse { .. } => {
+                CommandError::refused(error.to_string(), "")
+            }
         }
     }
 }

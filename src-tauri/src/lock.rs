@@ -109,9 +109,14 @@ mod tests {
         assert!(engine.passphrase().set(Some("wrong"), Some("other"), None).is_err());
         assert_eq!(engine.passphrase().idle_minutes().unwrap(), Some(Some(5)));
         lock.lock(&engine).unwrap();
-        for (command, answered) in
-            [("list_labs", false), ("set_lock", false), ("quit", false), ("lock_state", true), ("unlock", true), ("app_info", true)]
-        {
+        for (command, answered) in [
+            ("list_labs", false),
+            ("set_lock", false),
+            ("quit", false),
+            ("lock_state", true),
+            ("unlock", true),
+            ("app_info", true),
+        ] {
             assert_eq!(lock.answers(command), answered, "{command}");
         }
         assert!(!lock.unlock(&engine, "wrong".into()).await.unwrap());

@@ -169,14 +169,7 @@ fn interface() -> Builder<tauri::Wry> {
             commands::desk::app_info,
             commands::desk::quit,
         ])
-        .events(collect_events![
-            events::Stale,
-            events::CloseAsked,
-            events::Note,
-            Question,
-            QuestionGone,
-            LockChanged
-        ])
+        .events(collect_events![events::Stale, events::CloseAsked, events::Note, Question, QuestionGone, LockChanged])
 }
 
 #[cfg(test)]

@@ -168,26 +168,19 @@ fn shown(id: u32, question: &ask::Question) -> Question {
                     types.join(", ")
                 ),
             };
-            Question {
-                key_type: Some(key_type.clone()),
-                ..of(QuestionKind::HostKey, host, format!("{fingerprint}{odd}"))
-            }
+            Question { key_type: Some(key_type.clone()), ..of(QuestionKind::HostKey, host, format!("{fingerprint}{odd}")) }
         }
-        ask::Question::Passphrase { path, again } => Question {
-            again: *again,
-            prompts: hidden(),
-            ..of(QuestionKind::Passphrase, "", path.display().to_string())
-        },
+        ask::Question::Passphrase { path, again } => {
+            Question { again: *again, prompts: hidden(), ..of(QuestionKind::Passphrase, "", path.display().to_string()) }
+        }
         ask::Question::Password { host, again } => {
             Question { again: *again, prompts: hidden(), ..of(QuestionKind::Password, host, String::new()) }
         }
         ask::Question::Interactive { host, name, instruction, prompts } => {
-            let said: Vec<&str> = [name, instruction].map(|text| text.trim()).into_iter().filter(|text| !text.is_empty()).collect();
+            let said: Vec<&str> =
+                [name, instruction].map(|text| text.trim()).into_iter().filter(|text| !text.is_empty()).collect();
             let prompt = |prompt: &ask::Prompt| QuestionPrompt { text: prompt.text.clone(), echo: prompt.echo };
-            Question {
-                prompts: prompts.iter().map(prompt).collect(),
-                ..of(QuestionKind::Interactive, host, said.join("\n"))
-            }
+            Question { prompts: prompts.iter().map(prompt).collect(), ..of(QuestionKind::Interactive, host, said.join("\n")) }
         }
     }
 }

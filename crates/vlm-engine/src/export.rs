@@ -139,8 +139,7 @@ pub fn files(engine: &Engine, name: &str) -> Result<Vec<LabFile>, Error> {
         files.extend(rendered.into_iter().map(|(path, text)| (format!("{host}/terraform/{path}"), text)));
         for machine in machines.iter().filter(|machine| machine.host == host) {
             let seed = render::cloud_init::seed(&lab, machine, &context);
-            let parts =
-                [("user-data", seed.user_data), ("meta-data", seed.meta_data), ("network-config", seed.network_config)];
+            let parts = [("user-data", seed.user_data), ("meta-data", seed.meta_data), ("network-config", seed.network_config)];
             let dir = format!("{host}/cloud-init/{}", machine.name);
             files.extend(parts.map(|(part, text)| (format!("{dir}/{part}"), text)));
         }

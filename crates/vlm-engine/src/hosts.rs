@@ -8,8 +8,7 @@ use tokio::sync::broadcast;
 use vlm_lab::lifecycle::DomainState;
 
 use crate::{
-    Engine, Event, Resource,
-    acceleration,
+    Engine, Event, Resource, acceleration,
     libvirt::{self, Connection, DefinedPool, HostFacts, Target},
     secrets::{Kind, Secret, Secrets},
     ssh::{
@@ -466,11 +465,7 @@ impl Hosts<'_> {
     pub fn summaries(&self) -> Result<Vec<HostSummary>, store::Error> {
         let labs = self.engine.store().labs()?;
         let summary = |name: String, remote: Option<Remote>| HostSummary {
-            labs: labs
-                .iter()
-                .filter(|lab| lab.hosts.split(',').any(|host| host == name))
-                .map(|lab| lab.name.clone())
-                .collect(),
+            labs: labs.iter().filter(|lab| lab.hosts.split(',').any(|host| host == name)).map(|lab| lab.name.clone()).collect(),
             name,
             is_local: remote.is_none(),
             user: remote.as_ref().map(|remote| remote.user.clone()),

@@ -17,8 +17,7 @@ use vlm_lab::{model::Size, problems::ImageFacts};
 use crate::{
     Engine, Resource,
     catalog::{self, Check, Entry},
-    disk,
-    chain,
+    chain, disk,
     download::{self, Digest, Limits, Progress, Wanted},
     hosts,
     process::{self, Line, Program},

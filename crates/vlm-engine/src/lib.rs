@@ -49,8 +49,20 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    deploy::Runs, doctor::Doctor, hosts::Hosts, images::Images, labs::Labs, machines::Machines, passphrase::Passphrase, ports::Ports, runs::RunId, settings::{AppSettings, Settings},
-    ssh::ask::Asker, store::Store, templates::Templates, tools::Tools,
+    deploy::Runs,
+    doctor::Doctor,
+    hosts::Hosts,
+    images::Images,
+    labs::Labs,
+    machines::Machines,
+    passphrase::Passphrase,
+    ports::Ports,
+    runs::RunId,
+    settings::{AppSettings, Settings},
+    ssh::ask::Asker,
+    store::Store,
+    templates::Templates,
+    tools::Tools,
 };
 
 /// Where our files lie.

@@ -426,7 +426,9 @@ fn no_machine(lab: &str, machine: &str) -> Error {
 fn piece(path: &PathBuf, from: i64) -> io::Result<SerialPiece> {
     let mut file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(SerialPiece { text: String::new(), next: 0, size: 0 }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(SerialPiece { text: String::new(), next: 0, size: 0 });
+        }
         Err(error) => return Err(error),
     };
     let size = file.metadata()?.len();

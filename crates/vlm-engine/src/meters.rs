@@ -14,12 +14,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{
-    chain,
-    hosts::Host,
-    libvirt::Measured,
-    store::now_ms,
-};
+use crate::{chain, hosts::Host, libvirt::Measured, store::now_ms};
 
 /// How often hosts are asked.
 const EVERY: Duration = Duration::from_secs(2);
@@ -167,9 +162,8 @@ impl Meter {
 
 fn sample(last: &Measured, now: &Measured, elapsed: Duration, at_ms: i64) -> MachineSample {
     let seconds = elapsed.as_secs_f64().max(0.001);
-    let rate = |group: &str, name: &str| {
-        (now.sum(group, name).saturating_sub(last.sum(group, name)) as f64 / seconds).round() as u64
-    };
+    let rate =
+        |group: &str, name: &str| (now.sum(group, name).saturating_sub(last.sum(group, name)) as f64 / seconds).round() as u64;
     let cpu_ns = now.number("cpu.time").saturating_sub(last.number("cpu.time")) as f64;
     let mib = |name: &str| now.numbers.get(name).map(|kib| kib / 1024);
     let told = now.number("balloon.last-update") > 0;

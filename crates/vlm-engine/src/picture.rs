@@ -76,7 +76,8 @@ fn shrunk(picture: &Picture, width: usize) -> Picture {
     let height = (picture.height * width / picture.width).max(1);
     let mut rgb = Vec::with_capacity(width * height * 3);
     for y in 0..height {
-        let (top, bottom) = (y * picture.height / height, ((y + 1) * picture.height / height).max(y * picture.height / height + 1));
+        let (top, bottom) =
+            (y * picture.height / height, ((y + 1) * picture.height / height).max(y * picture.height / height + 1));
         for x in 0..width {
             let (left, right) = (x * picture.width / width, (x + 1) * picture.width / width);
             let mut sums = [0usize; 3];

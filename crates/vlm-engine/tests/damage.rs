@@ -42,7 +42,14 @@ fn fill(store: &Store, labs: u32) {
         store.save_image(&image).unwrap();
         for revision in 0..3 {
             let document = format!("version: 1\nname: {name}\n# revision {revision}\n{}", "# what it is for\n".repeat(60));
-            let lab = LabToSave { name: &name, document: &document, dir: "/home/ada/labs", machine_count: 2, hosts: "local", description: None };
+            let lab = LabToSave {
+                name: &name,
+                document: &document,
+                dir: "/home/ada/labs",
+                machine_count: 2,
+                hosts: "local",
+                description: None,
+            };
             store.save_lab(&lab, None).unwrap();
         }
         let run = store.begin_run(&name, RunKind::Deploy, 3).unwrap();
@@ -222,7 +229,14 @@ fn a_damaged_database_is_named_and_its_last_good_copy_offered() {
     }
     {
         let store = Store::open(&path).unwrap();
-        let lab = LabToSave { name: "newer", document: "version: 1\nname: newer\n", dir: "/", machine_count: 0, hosts: "", description: None };
+        let lab = LabToSave {
+            name: "newer",
+            document: "version: 1\nname: newer\n",
+            dir: "/",
+            machine_count: 0,
+            hosts: "",
+            description: None,
+        };
         store.save_lab(&lab, None).unwrap();
     }
     // A letter inside a text: no structure is torn by it.

@@ -15,12 +15,7 @@ use crate::{
 /// The newest lines of the audit, newest first: of a lab and its runs, and with a text in any column.
 #[tauri::command]
 #[specta::specta]
-pub async fn audit(
-    engine: State<'_, Engine>,
-    lab: Option<String>,
-    text: String,
-    limit: u32,
-) -> CommandResult<Vec<AuditRow>> {
+pub async fn audit(engine: State<'_, Engine>, lab: Option<String>, text: String, limit: u32) -> CommandResult<Vec<AuditRow>> {
     blocking(&engine, move |engine| engine.audit(lab.as_deref(), text.trim(), limit)).await
 }
 

@@ -122,7 +122,8 @@ pub async fn open_lab(
         OpenWith::Editor | OpenWith::Files => command.arg(dir),
         OpenWith::Terminal => command,
     };
-    let failed = |error| CommandError::refused(format!("could not start {cmd}: {error}"), "install it, or open the folder by hand");
+    let failed =
+        |error| CommandError::refused(format!("could not start {cmd}: {error}"), "install it, or open the folder by hand");
     let (mut said, _child) = command.spawn().map_err(failed)?;
     // It must not stop at a full pipe.
     tauri::async_runtime::spawn(async move { while said.recv().await.is_some() {} });

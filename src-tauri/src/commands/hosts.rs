@@ -50,7 +50,8 @@ pub async fn add_host(
         None => None,
         Some(wanted) => {
             let known = ssh::identities().into_iter().find(|path| shown(path) == wanted);
-            let refused = || CommandError::refused(format!("`{wanted}` is no private key in ~/.ssh"), "choose one that is there");
+            let refused =
+                || CommandError::refused(format!("`{wanted}` is no private key in ~/.ssh"), "choose one that is there");
             Some(known.ok_or_else(refused)?)
         }
     };

@@ -39,10 +39,7 @@ pub async fn set_lock(
     passphrase: Option<String>,
     idle_minutes: Option<u32>,
 ) -> CommandResult<()> {
-    blocking(&engine, move |engine| {
-        engine.passphrase().set(current.as_deref(), passphrase.as_deref(), idle_minutes)
-    })
-    .await
+    blocking(&engine, move |engine| engine.passphrase().set(current.as_deref(), passphrase.as_deref(), idle_minutes)).await
 }
 
 /// Locks the application.

@@ -80,11 +80,6 @@ pub async fn machine_screenshot(engine: State<'_, Engine>, lab: String, machine:
 /// What a machine wrote on its serial console while it came up, from a byte on; from before 0, its end.
 #[tauri::command]
 #[specta::specta]
-pub async fn serial_log(
-    engine: State<'_, Engine>,
-    lab: String,
-    machine: String,
-    from: i32,
-) -> CommandResult<SerialPiece> {
+pub async fn serial_log(engine: State<'_, Engine>, lab: String, machine: String, from: i32) -> CommandResult<SerialPiece> {
     blocking(&engine, move |engine| engine.machines().serial(&lab, &machine, from.into())).await
 }

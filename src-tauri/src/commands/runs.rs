@@ -348,14 +348,7 @@ async fn carry_out(
     begin(app, engine, desk, lab, planned, false)
 }
 
-fn begin(
-    app: &AppHandle,
-    engine: &Engine,
-    desk: &Desk,
-    lab: &str,
-    planned: PlannedRun,
-    force: bool,
-) -> CommandResult<RunId> {
+fn begin(app: &AppHandle, engine: &Engine, desk: &Desk, lab: &str, planned: PlannedRun, force: bool) -> CommandResult<RunId> {
     let kind = planned.kind;
     let running = engine.runs().begin(planned, force).map_err(|error| CommandError::of_lab(error, lab))?;
     let (app, of) = (app.clone(), lab.to_owned());

@@ -80,9 +80,7 @@ pub async fn save_settings(
     settings: AppSettings,
 ) -> CommandResult<()> {
     let before = blocking(&engine, |engine| engine.read_settings()).await?;
-    for (now, then) in
-        [(&settings.terraform, &before.terraform), (&settings.ansible_playbook, &before.ansible_playbook)]
-    {
+    for (now, then) in [(&settings.terraform, &before.terraform), (&settings.ansible_playbook, &before.ansible_playbook)] {
         if let Some(path) = now.as_ref().filter(|_| now != then)
             && !desk.was_picked(path)
         {

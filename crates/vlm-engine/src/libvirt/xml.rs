@@ -125,7 +125,8 @@ pub fn nic_devices(text: &str) -> BTreeMap<String, String> {
 
 /// A volume's name, file, backing file and size. See <https://libvirt.org/formatstorage.html>.
 pub fn volume(text: &str) -> VolumeFile {
-    let mut volume = VolumeFile { name: String::new(), path: String::new(), backing: None, allocated_bytes: 0, capacity_bytes: 0 };
+    let mut volume =
+        VolumeFile { name: String::new(), path: String::new(), backing: None, allocated_bytes: 0, capacity_bytes: 0 };
     let Ok(document) = Document::parse(text) else { return volume };
     let root = document.root_element();
     let path_of = |part: &'static str| children(root, part).find_map(|node| child_text(node, "path"));

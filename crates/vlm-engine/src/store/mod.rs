@@ -378,7 +378,9 @@ impl Store {
     /// Puts the copy `from` in the database's place, while whoever uses this store waits, and goes on with it. What cannot be done
     /// leaves the present one. Returns where that is kept.
     pub fn restore(&self, from: &Path) -> Result<Option<PathBuf>, Error> {
-        let Some(path) = &self.inner.path else { return Err(Error::Copy { path: from.to_owned(), source: std::io::ErrorKind::Unsupported.into() }) };
+        let Some(path) = &self.inner.path else {
+            return Err(Error::Copy { path: from.to_owned(), source: std::io::ErrorKind::Unsupported.into() });
+        };
         let mut open = self.inner.open.lock().expect("no panic while the database is locked");
         open.close(path);
         let restored = backups::Restore::prepare(path, Some(from)).and_then(backups::Restore::carry_out);
@@ -535,9 +537,7 @@ impl Store {
     /// How a lab lies on its canvas, if it was ever told.
     pub fn layout(&self, lab_id: i64) -> Result<Option<String>, Error> {
         self.with(|connection| {
-            Ok(connection
-                .query_row("SELECT layout FROM layouts WHERE lab_id = ?1", [lab_id], |row| row.get(0))
-                .optional()?)
+            Ok(connection.query_row("SELECT layout FROM layouts WHERE lab_id = ?1", [lab_id], |row| row.get(0)).optional()?)
         })
     }
 

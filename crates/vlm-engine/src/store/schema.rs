@@ -115,8 +115,7 @@ pub(super) fn migrate(connection: &mut Connection, copy: impl FnOnce(&Connection
 /// Writes the descriptions of labs beside their documents, as far as these can be read.
 fn describe_labs(connection: &Connection) -> Result<(), Error> {
     let mut statement = connection.prepare("SELECT id, document FROM labs")?;
-    let labs: Vec<(i64, String)> =
-        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let labs: Vec<(i64, String)> = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     for (id, document) in labs {
         if let Ok(vlm_lab::Lab { description: Some(description), .. }) = vlm_lab::file::read(&document) {
             connection.execute("UPDATE labs SET description = ?2 WHERE id = ?1", (id, description))?;
