@@ -158,7 +158,7 @@ fn an_older_database_is_copied_before_it_is_brought_up_to_date() {
     assert_eq!(
         lines,
         [
-            "5 migrate version 3 to 5",
+            "5 migrate version 3 to 6",
             "4 done 2 machines are ready",
             "3 deploy run 1",
             "2 save_lab revision 2",
@@ -201,7 +201,7 @@ fn a_newer_database_is_refused_and_left_alone() {
         .unwrap();
     let before = fs::read(&path).unwrap();
     let Err(error) = Store::open(&path) else { panic!("it was opened") };
-    assert_eq!(error.to_string(), "the database is of version 99, this build knows 5: use a newer vlm");
+    assert_eq!(error.to_string(), "the database is of version 99, this build knows 6: use a newer vlm");
     assert!(fs::read(&path).unwrap() == before);
 }
 
