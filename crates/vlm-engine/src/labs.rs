@@ -404,6 +404,10 @@ impl Labs<'_> {
         if let Some(wrong) = wrong_lab_name(&lab.name) {
             return Err(Error::Name(wrong));
         }
+        // Its next revision, if it was read from there before; another lab of that name is somebody else's work.
+        if self.engine.store().lab(&lab.name)?.is_some_and(|row| Path::new(&row.dir) != dir) {
+            return Err(Error::Taken(lab.name));
+        }
         let (name, revision) = self.save(&text, dir, None)?;
         Ok(SavedLab { name, revision, problems: checked.problems })
     }

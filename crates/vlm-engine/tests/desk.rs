@@ -140,6 +140,13 @@ fn a_file_of_somebodys_stays_where_it_is() {
     world.engine.labs().save_text(&HELLO.replace("Two", "2"), Some("hello"), Some(1), None).unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), HELLO);
     assert!(!dir.join("lab.yaml").exists());
+    // It is read again from where it lies, and a file of that name from elsewhere is another lab.
+    fs::write(&file, HELLO.replace("Two", "Several")).unwrap();
+    assert_eq!(world.engine.labs().import(&file).unwrap().revision, 3);
+    let elsewhere = world.path("config/other.yaml");
+    fs::create_dir_all(elsewhere.parent().unwrap()).unwrap();
+    fs::write(&elsewhere, HELLO).unwrap();
+    assert!(matches!(world.engine.labs().import(&elsewhere), Err(Error::Taken(_))));
     world.engine.labs().remove("hello").unwrap();
     assert!(file.exists());
     let out = world.path("out.yaml");

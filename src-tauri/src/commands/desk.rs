@@ -30,7 +30,7 @@ pub struct AppInfo {
     pub version: String,
     /// Where everything lies that it keeps.
     pub data_dir: String,
-    /// Whether nothing was ever saved here: no lab, no host, no image.
+    /// Whether no lab was ever saved here.
     pub first_start: bool,
 }
 
@@ -44,7 +44,7 @@ pub async fn app_info(engine: State<'_, Engine>, questions: State<'_, Questions>
         Ok::<_, store::Error>(AppInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data_dir: shown(&engine.dirs().data),
-            first_start: engine.audit(None, "", 1)?.is_empty(),
+            first_start: engine.audit(None, "save_lab", 1)?.is_empty(),
         })
     })
     .await
