@@ -9,9 +9,9 @@ use std::{
 
 use tauri::{AppHandle, Manager, WebviewWindow, Wry, plugin::TauriPlugin};
 use tauri_plugin_window_state::StateFlags;
-use webkit2gtk::WebViewExt;
+use webkit2gtk::{WebViewExt, glib::timeout_add_local_once};
 
-/// A page whose process died is loaded again, but not over and over: what kills it would do so again.
+/// A page whose process died is loaded again at once; one that dies over and over no sooner than this after the time before.
 const RELOADS_APART: Duration = Duration::from_secs(5);
 
 /// A second start on the same folder of data brings the first one's window to the front, and ends.
@@ -45,9 +45,9 @@ pub fn reload_when_it_dies(window: &WebviewWindow) -> tauri::Result<()> {
         let last: Cell<Option<Instant>> = Cell::new(None);
         webview.inner().connect_web_process_terminated(move |view, reason| {
             eprintln!("vlm-app: the page's process ended: {reason:?}");
-            if last.replace(Some(Instant::now())).is_none_or(|last| last.elapsed() > RELOADS_APART) {
-                view.reload();
-            }
+            let since = last.replace(Some(Instant::now())).map_or(RELOADS_APART, |last| last.elapsed());
+            let view = view.clone();
+            timeout_add_local_once(RELOADS_APART.saturating_sub(since), move || view.reload());
         });
     })
 }
