@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use specta::Type;
-use vlm_engine::{deploy, doctor, hosts, images, labs, passphrase, settings, ssh::link, store, templates};
+use vlm_engine::{deploy, doctor, hosts, images, labs, lock, passphrase, settings, ssh::link, store, templates};
 use vlm_lab::problems::{Problem, Severity};
 
 /// What a command answers.
@@ -107,6 +107,13 @@ impl CommandError {
             }
             deploy::Error::Labs(labs::Error::Unknown(_)) | deploy::Error::Images(images::Error::Unknown(_)) => {
                 (ErrorCode::NotFound, None, Vec::new())
+            }
+            deploy::Error::Lock(lock::Error::Busy { name, holder })
+            | deploy::Error::Labs(labs::Error::Lock(lock::Error::Busy { name, holder }))
+                if *holder == format!("process {}", std::process::id()) =>
+            {
+                let message = format!("lab `{name}` is being changed: a run or a plan of it is at work here");
+                return CommandError::refused(message, "wait for it, or cancel it");
             }
             error if error.is_cancel() => (ErrorCode::Cancelled, None, Vec::new()),
             // Of these no run tells more.

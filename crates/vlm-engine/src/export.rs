@@ -108,7 +108,7 @@ fn context(engine: &Engine, row: &LabRow, lab: &Lab, host: &str, remote: Option<
         start: false,
         base_volumes: images.iter().map(|row| (row.name.clone(), format!("{}.qcow2", row.digest))).collect(),
         host_keys: Default::default(),
-        lab_key: String::new(),
+        lab_key: "(the lab's own public key)".to_owned(),
         // Debian's and Ubuntu's place; a reader on another system changes it in terraform.tfvars.json.
         uefi: Some(UefiFirmware {
             code: "/usr/share/OVMF/OVMF_CODE_4M.fd".into(),

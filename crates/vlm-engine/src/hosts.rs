@@ -206,6 +206,14 @@ impl Host {
         Host { name: name.to_owned(), way, connection: Default::default(), events: engine.event_sender() }
     }
 
+    /// One that is reached by `connection`, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(connection: Connection) -> Arc<Host> {
+        let (events, _) = broadcast::channel(1);
+        let connection = tokio::sync::Mutex::new(Some(connection));
+        Arc::new(Host { name: "test".to_owned(), way: Way::Direct, connection, events })
+    }
+
     /// `USER@ADDRESS[:PORT]`; none for this computer.
     pub(crate) fn address(&self) -> Option<String> {
         match &self.way {

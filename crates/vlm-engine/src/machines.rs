@@ -321,17 +321,10 @@ impl Machines<'_> {
             all.extend(followed.remembered.iter().filter_map(|sample| of_lab(&prefix, sample)));
             let (tell, prefix) = (tell.clone(), prefix.clone());
             work.spawn(async move {
-                use tokio::sync::broadcast::error::RecvError;
-                loop {
-                    match followed.rounds.recv().await {
-                        Ok(round) => {
-                            let ours = round.iter().filter_map(|sample| of_lab(&prefix, sample)).collect();
-                            if tell.send(ours).await.is_err() {
-                                return;
-                            }
-                        }
-                        Err(RecvError::Lagged(_)) => {}
-                        Err(RecvError::Closed) => return,
+                while let Some(round) = followed.next().await {
+                    let ours = round.iter().filter_map(|sample| of_lab(&prefix, sample)).collect();
+                    if tell.send(ours).await.is_err() {
+                        return;
                     }
                 }
             });

@@ -9,7 +9,7 @@ use std::{
 
 use serde::Serialize;
 use tokio::{
-    sync::broadcast,
+    sync::broadcast::{self, error::RecvError},
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -69,9 +69,21 @@ struct Meter {
 pub(crate) struct Followed {
     /// What is remembered, oldest first. Machines are named as domains are.
     pub(crate) remembered: Vec<MachineSample>,
-    /// What comes.
-    pub(crate) rounds: broadcast::Receiver<Arc<Vec<MachineSample>>>,
+    rounds: broadcast::Receiver<Arc<Vec<MachineSample>>>,
     _work: Arc<DropGuard>,
+}
+
+impl Followed {
+    /// What all domains of the host did since the round before; none when no more will come.
+    pub(crate) async fn next(&mut self) -> Option<Arc<Vec<MachineSample>>> {
+        loop {
+            match self.rounds.recv().await {
+                Ok(round) => return Some(round),
+                Err(RecvError::Lagged(_)) => {} // what is missing, is in what is remembered
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
 }
 
 impl Meters {
@@ -186,10 +198,11 @@ const UNBROKEN: &str = "no panic while samples are noted";
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
     use vlm_lab::lifecycle::DomainState;
 
     use super::*;
-    use crate::libvirt::Domain;
+    use crate::libvirt::{Connection, Domain, Target};
 
     fn measured(numbers: &[(&str, u64)]) -> Measured {
         let domain = Domain { name: "hello.web".into(), uuid: "u".into(), state: DomainState::Running };
@@ -245,6 +258,31 @@ mod tests {
         assert_eq!(used(&[]), Some(1024), "what the guest never updated says nothing");
         let nothing = measured(&[]);
         assert_eq!(sample(&nothing, &nothing, EVERY, 0).memory_used_mib, None);
+    }
+
+    #[tokio::test]
+    async fn a_host_is_asked_as_long_as_somebody_follows() {
+        let host = Host::of(Connection::open(&Target::Test).await.unwrap());
+        let meters = Meters::default();
+        let mut followed = meters.follow(&host, "te");
+        let mut other = meters.follow(&host, "te");
+        assert_eq!(followed.remembered, []);
+        // Two looks make a sample.
+        let first = async |followed: &mut Followed| loop {
+            let round = timeout(Duration::from_secs(30), followed.next()).await.expect("rounds come").unwrap();
+            if let Some(sample) = round.first() {
+                return sample.machine.clone();
+            }
+        };
+        assert_eq!(first(&mut followed).await, "test");
+        drop(followed);
+        assert_eq!(first(&mut other).await, "test", "another still follows");
+        let meter = meters.0.lock().unwrap()[&host.name].clone();
+        assert!(meter.work.lock().unwrap().upgrade().is_some());
+        drop(other);
+        assert!(meter.work.lock().unwrap().upgrade().is_none(), "nobody follows");
+        assert!(!meters.follow(&host, "te").remembered.is_empty());
+        assert_eq!(meters.follow(&host, "other").remembered, []);
     }
 
     #[test]
