@@ -202,7 +202,7 @@ export type AppInfo = {
 	version: string,
 	/**  Where everything lies that it keeps. */
 	data_dir: string,
-	/**  Whether nothing was ever saved here: no lab, no host, no image. */
+	/**  Whether no lab was ever saved here. */
 	first_start: boolean,
 };
 
@@ -863,7 +863,7 @@ export type MachineSample = {
 	at_ms: number,
 	/**  Percent of one processor; more than 100 where it has several. */
 	cpu_percent: number,
-	/**  Memory in use, in MiB: by the guest's own word where it tells, else what its process holds on the host. */
+	/**  Memory in use, in MiB: by the guest's own word where it tells, else what its process holds on the host, at most all of it. */
 	memory_used_mib: number | null,
 	/**  Memory that it has, in MiB. */
 	memory_mib: number,

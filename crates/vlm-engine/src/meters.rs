@@ -35,7 +35,7 @@ pub struct MachineSample {
     /// Percent of one processor; more than 100 where it has several.
     #[cfg_attr(feature = "specta", specta(type = u32))]
     pub cpu_percent: f64,
-    /// Memory in use, in MiB: by the guest's own word where it tells, else what its process holds on the host.
+    /// Memory in use, in MiB: by the guest's own word where it tells, else what its process holds on the host, at most all of it.
     pub memory_used_mib: Option<u32>,
     /// Memory that it has, in MiB.
     pub memory_mib: u32,
@@ -180,7 +180,9 @@ fn sample(last: &Measured, now: &Measured, elapsed: Duration, at_ms: i64) -> Mac
     let mib = |name: &str| now.numbers.get(name).map(|kib| kib / 1024);
     let told = now.number("balloon.last-update") > 0;
     let by_guest = mib("balloon.available").zip(mib("balloon.usable").or(mib("balloon.unused"))).filter(|_| told);
-    let used = by_guest.map(|(has, free)| has.saturating_sub(free)).or(mib("balloon.rss"));
+    // An emulator needs memory of its own, too.
+    let by_host = mib("balloon.rss").map(|rss| rss.min(now.memory_mib()));
+    let used = by_guest.map(|(has, free)| has.saturating_sub(free)).or(by_host);
     MachineSample {
         machine: now.domain.name.clone(),
         at_ms,
@@ -249,13 +251,18 @@ mod tests {
 
     #[test]
     fn the_guests_own_word_on_its_memory_goes_first() {
-        let numbers = [("balloon.rss", 1 << 20), ("balloon.available", 500 << 10), ("balloon.usable", 300 << 10)];
+        let numbers = [
+            ("balloon.rss", 1 << 20),
+            ("balloon.current", 900 << 10),
+            ("balloon.available", 500 << 10),
+            ("balloon.usable", 300 << 10),
+        ];
         let used = |more: &[(&str, u64)]| {
             let now = measured(&[&numbers[..], more].concat());
             sample(&now, &now, EVERY, 0).memory_used_mib
         };
         assert_eq!(used(&[("balloon.last-update", 1)]), Some(200));
-        assert_eq!(used(&[]), Some(1024), "what the guest never updated says nothing");
+        assert_eq!(used(&[]), Some(900), "what the guest never updated says nothing, and no process holds more than all of it");
         let nothing = measured(&[]);
         assert_eq!(sample(&nothing, &nothing, EVERY, 0).memory_used_mib, None);
     }
