@@ -769,6 +769,32 @@ mod tests {
     }
 
     #[test]
+    fn the_hosts_that_it_names_are_offered_without_patterns() {
+        let files = [
+            (
+                "config",
+                "Host lab1 lab2\n HostName 10.0.0.1\n User root\nHost *.lan !lab3\n Port 9\nInclude more\nHost *\n User ada\n",
+            ),
+            ("more", "Host lab1 far\n Port 2222\n ProxyCommand nc %h %p\nMatch host near\n User never\n"),
+        ];
+        let here = Here { home: Path::new("/home/ada"), user: "ada", uid: 1000, variable: &|_| None };
+        let hosts = config(&files).unwrap().hosts(&here);
+        let host = |alias: &str, host_name: Option<&str>, user: &str, port| SshConfigHost {
+            alias: alias.into(),
+            host_name: host_name.map(Into::into),
+            user: Some(user.into()),
+            port,
+        };
+        let ten = Some("10.0.0.1");
+        assert_eq!(
+            hosts,
+            [host("lab1", ten, "root", None), host("lab2", ten, "root", None), host("far", None, "ada", None)],
+            "what is included under `Host *.lan` is not of the others"
+        );
+        assert_eq!(config(&[("config", "User x\n")]).unwrap().hosts(&here), []);
+    }
+
+    #[test]
     fn included_files_apply_where_they_are_included() {
         let files = [
             ("config", "Host lab1\n Include only\nInclude all/*\nHost *\n User last\n"),
