@@ -3,11 +3,12 @@
 //! A plan holds its lab's lock, so there is at most one per lab, and it goes when its window loads another page.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use specta::Type;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vlm_engine::{
     Engine,
-    deploy::{PlannedRun, Running},
+    deploy::{self, PlannedRun, Running},
     runs::RunId,
 };
 
@@ -33,16 +34,37 @@ pub type Slot = Arc<tokio::sync::Mutex<Option<(PlanId, PlannedRun)>>>;
 pub struct Desk {
     last_plan: AtomicU32,
     plans: Mutex<HashMap<String, Slot>>,
-    follows: Mutex<HashMap<(String, RunId), CancellationToken>>,
-    builds: Arc<Mutex<HashMap<String, CancellationToken>>>,
+    follows: Mutex<HashMap<(String, Followed), CancellationToken>>,
+    jobs: Jobs,
     runs: Arc<Mutex<HashMap<RunId, String>>>,
+    picked: Mutex<HashSet<String>>,
     work: TaskTracker,
 }
 
-/// A build under way; it is noted until this is dropped.
-pub struct Build {
-    builds: Arc<Mutex<HashMap<String, CancellationToken>>>,
-    recipe: String,
+type Jobs = Arc<Mutex<HashMap<(Work, String), CancellationToken>>>;
+
+/// What a window follows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Followed {
+    /// What a run says.
+    Run(RunId),
+    /// What the machines of a lab use.
+    Stats(String),
+}
+
+/// How an image comes to be here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// A recipe builds it.
+    Build,
+    /// It is downloaded.
+    Pull,
+}
+
+/// Work on an image; it is noted until this is dropped.
+pub struct Job {
+    jobs: Jobs,
+    key: (Work, String),
     cancel: CancellationToken,
 }
 
@@ -72,6 +94,24 @@ impl Desk {
         let _ = self.take_plan(lab, id).await;
     }
 
+    /// Drops all plans, and waits for those that are being made.
+    pub async fn drop_plans(&self) {
+        let slots: Vec<Slot> = self.plans.lock().expect(UNBROKEN).values().cloned().collect();
+        for slot in slots {
+            slot.lock().await.take();
+        }
+    }
+
+    /// Notes a file that a person has picked in a dialog.
+    pub fn note_picked(&self, path: &str) {
+        self.picked.lock().expect(UNBROKEN).insert(path.to_owned());
+    }
+
+    /// Whether a person has picked that file.
+    pub fn was_picked(&self, path: &str) -> bool {
+        self.picked.lock().expect(UNBROKEN).contains(path)
+    }
+
     /// A window shows nothing any more of what it showed.
     pub fn forget_window(&self, label: &str) {
         self.follows.lock().expect(UNBROKEN).retain(|(window, _), cancel| {
@@ -88,14 +128,21 @@ impl Desk {
         });
     }
 
-    /// Notes a run until its end.
-    pub fn note_run(&self, lab: &str, running: Running) -> RunId {
+    /// Notes a run until its end, of which `on_end` is told: how it ended, and after which time.
+    pub fn note_run(
+        &self,
+        lab: &str,
+        running: Running,
+        on_end: impl FnOnce(Result<String, deploy::Error>, Duration) + Send + 'static,
+    ) -> RunId {
         let id = running.id;
         self.runs.lock().expect(UNBROKEN).insert(id, lab.to_owned());
         let runs = self.runs.clone();
+        let begun = Instant::now();
         self.work.spawn(async move {
-            let _ = running.end().await; // its events say how
+            let ended = running.end().await;
             runs.lock().expect(UNBROKEN).remove(&id);
+            on_end(ended, begun.elapsed());
         });
         id
     }
@@ -113,54 +160,55 @@ impl Desk {
         for run in runs {
             engine.runs().cancel(run);
         }
-        self.builds.lock().expect(UNBROKEN).values().for_each(CancellationToken::cancel);
+        self.jobs.lock().expect(UNBROKEN).values().for_each(CancellationToken::cancel);
         self.work.close();
         self.work.wait().await;
     }
 
-    /// Begins to follow a run for a window; an earlier follow of the same run by the same window ends.
-    pub fn follow(&self, window: &str, run: RunId) -> CancellationToken {
+    /// Begins to follow something for a window; an earlier follow of the same by the same window ends.
+    pub fn follow(&self, window: &str, what: Followed) -> CancellationToken {
         let cancel = CancellationToken::new();
-        if let Some(earlier) = self.follows.lock().expect(UNBROKEN).insert((window.to_owned(), run), cancel.clone()) {
+        if let Some(earlier) = self.follows.lock().expect(UNBROKEN).insert((window.to_owned(), what), cancel.clone()) {
             earlier.cancel();
         }
         cancel
     }
 
-    /// Ends a window's follow of a run.
-    pub fn unfollow(&self, window: &str, run: RunId) {
-        if let Some(cancel) = self.follows.lock().expect(UNBROKEN).remove(&(window.to_owned(), run)) {
+    /// Ends a window's follow of something.
+    pub fn unfollow(&self, window: &str, what: Followed) {
+        if let Some(cancel) = self.follows.lock().expect(UNBROKEN).remove(&(window.to_owned(), what)) {
             cancel.cancel();
         }
     }
 
-    /// Notes a build; none when that image is being built.
-    pub fn begin_build(&self, recipe: &str) -> Option<Build> {
-        let mut builds = self.builds.lock().expect(UNBROKEN);
-        if builds.contains_key(recipe) {
+    /// Notes work on an image; none when it is being done.
+    pub fn begin(&self, work: Work, image: &str) -> Option<Job> {
+        let key = (work, image.to_owned());
+        let mut jobs = self.jobs.lock().expect(UNBROKEN);
+        if jobs.contains_key(&key) {
             return None;
         }
         let cancel = CancellationToken::new();
-        builds.insert(recipe.to_owned(), cancel.clone());
-        Some(Build { builds: self.builds.clone(), recipe: recipe.to_owned(), cancel })
+        jobs.insert(key.clone(), cancel.clone());
+        Some(Job { jobs: self.jobs.clone(), key, cancel })
     }
 
-    /// Cancels a build. Answers whether there was one.
-    pub fn cancel_build(&self, recipe: &str) -> bool {
-        self.builds.lock().expect(UNBROKEN).get(recipe).map(CancellationToken::cancel).is_some()
+    /// Cancels work on an image. Answers whether there was any.
+    pub fn cancel(&self, work: Work, image: &str) -> bool {
+        self.jobs.lock().expect(UNBROKEN).get(&(work, image.to_owned())).map(CancellationToken::cancel).is_some()
     }
 }
 
-impl Build {
+impl Job {
     /// What cancels it.
     pub fn cancel(&self) -> &CancellationToken {
         &self.cancel
     }
 }
 
-impl Drop for Build {
+impl Drop for Job {
     fn drop(&mut self) {
-        self.builds.lock().expect(UNBROKEN).remove(&self.recipe);
+        self.jobs.lock().expect(UNBROKEN).remove(&self.key);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use specta::Type;
-use vlm_engine::{deploy, hosts, images, labs, store};
+use vlm_engine::{deploy, doctor, hosts, images, labs, lock, passphrase, settings, ssh::link, store, templates};
 use vlm_lab::problems::{Problem, Severity};
 
 /// What a command answers.
@@ -37,12 +37,37 @@ pub enum ErrorCode {
     NoPlan,
     /// The user wished it.
     Cancelled,
+    /// Images must be downloaded first; `details` names them.
+    ImagesToPull,
+    /// It was saved by somebody else meanwhile.
+    Conflict,
+    /// The application is locked.
+    Locked,
+    /// There is none.
+    NotFound,
 }
 
 impl CommandError {
     /// A refusal with something to do about it.
     pub fn refused(message: impl Into<String>, hint: impl Into<String>) -> CommandError {
-        CommandError { code: ErrorCode::Refused, message: message.into(), hint: Some(hint.into()), details: Vec::new() }
+        let hint = Some(hint.into()).filter(|hint: &String| !hint.is_empty());
+        CommandError { code: ErrorCode::Refused, message: message.into(), hint, details: Vec::new() }
+    }
+
+    /// It failed, without more to be said.
+    pub fn failed(message: impl Into<String>) -> CommandError {
+        CommandError { code: ErrorCode::Failed, message: message.into(), hint: None, details: Vec::new() }
+    }
+
+    /// There is none.
+    pub fn not_found(message: impl Into<String>) -> CommandError {
+        CommandError { code: ErrorCode::NotFound, ..CommandError::failed(message) }
+    }
+
+    /// The application is locked.
+    pub fn locked() -> CommandError {
+        let hint = Some("unlock it with its passphrase".to_owned());
+        CommandError { code: ErrorCode::Locked, hint, ..CommandError::failed("the application is locked") }
     }
 
     /// The plan is gone.
@@ -70,6 +95,26 @@ impl CommandError {
                 Some("build them on this computer: that takes some minutes".to_owned()),
                 names.clone(),
             ),
+            deploy::Error::ImagesToPull(names) => (
+                ErrorCode::ImagesToPull,
+                Some("download them: each is verified by the digest that its vendor publishes".to_owned()),
+                names.clone(),
+            ),
+            deploy::Error::Labs(labs::Error::Store(store::Error::Conflict { .. }))
+            | deploy::Error::Store(store::Error::Conflict { .. }) => {
+                let hint = "look at what was saved, then save over it or take it over";
+                (ErrorCode::Conflict, Some(hint.to_owned()), Vec::new())
+            }
+            deploy::Error::Labs(labs::Error::Unknown(_)) | deploy::Error::Images(images::Error::Unknown(_)) => {
+                (ErrorCode::NotFound, None, Vec::new())
+            }
+            deploy::Error::Lock(lock::Error::Busy { name, holder })
+            | deploy::Error::Labs(labs::Error::Lock(lock::Error::Busy { name, holder }))
+                if *holder == format!("process {}", std::process::id()) =>
+            {
+                let message = format!("lab `{name}` is being changed: a run or a plan of it is at work here");
+                return CommandError::refused(message, "wait for it, or cancel it");
+            }
             error if error.is_cancel() => (ErrorCode::Cancelled, None, Vec::new()),
             // Of these no run tells more.
             deploy::Error::Labs(_) | deploy::Error::Images(_) | deploy::Error::Store(_) | deploy::Error::Lock(_) => {
@@ -109,7 +154,7 @@ impl From<images::Error> for CommandError {
     fn from(error: images::Error) -> CommandError {
         let refused = error.is_refusal();
         let mut error = CommandError::from(deploy::Error::from(error));
-        if refused {
+        if refused && error.code == ErrorCode::Failed {
             error.code = ErrorCode::Refused;
         }
         error
@@ -121,17 +166,61 @@ impl From<hosts::Error> for CommandError {
         match error {
             hosts::Error::Store(error) => error.into(),
             hosts::Error::Libvirt(error) => deploy::Error::from(error).into(),
-            hosts::Error::Link(_) | hosts::Error::NoLink(_) => CommandError {
-                code: ErrorCode::Failed,
-                message: vlm_engine::chain(&error),
-                hint: Some("`vlm host check` in a terminal tells the same".into()),
-                details: Vec::new(),
-            },
-            hosts::Error::Unknown(_)
-            | hosts::Error::Taken(_)
-            | hosts::Error::Name(_)
-            | hosts::Error::IsLocal
-            | hosts::Error::InUse { .. } => CommandError::refused(error.to_string(), ""),
+            hosts::Error::Link(_) | hosts::Error::NoLink(_) => {
+                let hint = error.link().map(link::Error::remedy).filter(|remedy| !remedy.is_empty());
+                CommandError { hint, ..CommandError::failed(vlm_engine::chain(&error)) }
+            }
+            hosts::Error::Unknown(_) => CommandError::not_found(error.to_string()),
+            hosts::Error::Taken(_) | hosts::Error::Name(_) | hosts::Error::IsLocal | hosts::Error::InUse { .. } => {
+                CommandError::refused(error.to_string(), "")
+            }
+        }
+    }
+}
+
+impl From<doctor::Error> for CommandError {
+    fn from(error: doctor::Error) -> CommandError {
+        match error {
+            doctor::Error::Host(error) => error.into(),
+            doctor::Error::NoOrphan { .. } => CommandError::not_found(error.to_string()),
+            doctor::Error::Runs(_) | doctor::Error::ByHand | doctor::Error::Lock(_) => {
+                CommandError::refused(vlm_engine::chain(&error), "")
+            }
+            doctor::Error::Store(_) | doctor::Error::Libvirt(_) | doctor::Error::Command { .. } => {
+                CommandError::failed(vlm_engine::chain(&error))
+            }
+        }
+    }
+}
+
+impl From<passphrase::Error> for CommandError {
+    fn from(error: passphrase::Error) -> CommandError {
+        match error {
+            passphrase::Error::Store(error) => error.into(),
+            passphrase::Error::Wrong | passphrase::Error::Empty => CommandError::refused(error.to_string(), ""),
+            passphrase::Error::Hash(_) => CommandError::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<settings::Error> for CommandError {
+    fn from(error: settings::Error) -> CommandError {
+        match error {
+            settings::Error::Read { .. } | settings::Error::Write { .. } => CommandError::failed(vlm_engine::chain(&error)),
+            settings::Error::Text { .. } => CommandError::refused(error.to_string(), "mend the file in an editor"),
+            settings::Error::Value(_) => CommandError::refused(error.to_string(), ""),
+        }
+    }
+}
+
+impl From<templates::Error> for CommandError {
+    fn from(error: templates::Error) -> CommandError {
+        match error {
+            templates::Error::Unknown(_) => CommandError::not_found(error.to_string()),
+            templates::Error::Title(_) | templates::Error::Taken(_) | templates::Error::NoLab(_) => {
+                CommandError::refused(error.to_string(), "")
+            }
+            templates::Error::Io { .. } => CommandError::failed(vlm_engine::chain(&error)),
         }
     }
 }

@@ -328,18 +328,21 @@ fn a_lab_that_is_only_designed_is_listed_and_can_be_forgotten() {
     user.check(
         &["list", "--json"],
         expect![[r#"
-        [
-          {
-            "name": "good",
-            "state": "designed",
-            "machines": 2,
-            "hosts": "local",
-            "revision": 1,
-            "updated": "TIME"
-          }
-        ]
-        0
-    "#]],
+            [
+              {
+                "name": "good",
+                "state": "designed",
+                "machines": 2,
+                "hosts": "local",
+                "revision": 1,
+                "updated": "TIME",
+                "description": null,
+                "running": 0,
+                "last_run": null
+              }
+            ]
+            0
+        "#]],
     );
     user.check(
         &["status", "good"],
@@ -353,37 +356,59 @@ fn a_lab_that_is_only_designed_is_listed_and_can_be_forgotten() {
     user.check(
         &["status", "good", "--json"],
         expect![[r#"
-        {
-          "name": "good",
-          "state": "designed",
-          "revision": 1,
-          "machines": [
             {
-              "name": "web",
-              "host": "local",
-              "state": null,
-              "configured": false,
-              "address": "10.75.1.203",
-              "image": "debian-12",
-              "vcpus": 1,
-              "memory_mib": 512
-            },
-            {
-              "name": "db",
-              "host": "local",
-              "state": null,
-              "configured": false,
-              "address": "10.75.1.119",
-              "image": "debian-12",
-              "vcpus": 1,
-              "memory_mib": 512
+              "name": "good",
+              "state": "designed",
+              "revision": 1,
+              "machines": [
+                {
+                  "name": "web",
+                  "host": "local",
+                  "state": null,
+                  "configured": false,
+                  "address": "10.75.1.203",
+                  "image": "debian-12",
+                  "vcpus": 1,
+                  "memory_mib": 512,
+                  "spec": "web",
+                  "description": null,
+                  "nics": [
+                    {
+                      "network": "lan",
+                      "mac": "52:54:00:9a:0e:66",
+                      "address": "10.75.1.203"
+                    }
+                  ],
+                  "disk": "4 GiB",
+                  "firmware": "bios"
+                },
+                {
+                  "name": "db",
+                  "host": "local",
+                  "state": null,
+                  "configured": false,
+                  "address": "10.75.1.119",
+                  "image": "debian-12",
+                  "vcpus": 1,
+                  "memory_mib": 512,
+                  "spec": "db",
+                  "description": null,
+                  "nics": [
+                    {
+                      "network": "lan",
+                      "mac": "52:54:00:24:5d:87",
+                      "address": "10.75.1.119"
+                    }
+                  ],
+                  "disk": "4 GiB",
+                  "firmware": "bios"
+                }
+              ],
+              "last_run": null,
+              "unknown": null
             }
-          ],
-          "last_run": null,
-          "unknown": null
-        }
-        0
-    "#]],
+            0
+        "#]],
     );
     user.check(
         &["logs", "good"],

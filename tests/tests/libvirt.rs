@@ -118,6 +118,44 @@ async fn calls_end_and_the_connection_comes_back() {
     assert_eq!(names(connection.domains().await.unwrap()), [""; 0]);
 }
 
+/// A guest without a disk: its firmware draws, looks for something to boot, and says so.
+const BARE: &str = "<domain type='qemu'><name>bare</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+    <os><type arch='x86_64'>hvm</type></os><devices><video><model type='vga'/></video><graphics type='vnc'><listen type='socket'/></graphics>
+    <memballoon model='virtio'/></devices></domain>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_guest_uses_and_shows_is_told() {
+    let Some(host) = Host::new(&[]) else { return };
+    let file = host.write("bare.xml", BARE);
+    host.virsh(&["define", &file]);
+    let connection = Connection::open(&Target::Socket(host.libvirt_socket())).await.unwrap();
+    let bare = async || connection.measured().await.unwrap().remove(0);
+    let off = bare().await;
+    assert_eq!((off.memory_mib(), off.vcpus()), (64, 1));
+    assert_eq!(connection.screenshot("bare").await.unwrap(), None, "it is off");
+
+    connection.start("bare").await.unwrap();
+    let begun = Instant::now();
+    let first = bare().await.number("cpu.time");
+    while bare().await.number("cpu.time") <= first {
+        assert!(begun.elapsed() < LIMIT, "it uses no processor: {:?}", bare().await.numbers);
+        sleep(Duration::from_millis(100)).await;
+    }
+    let on = bare().await;
+    assert!((1..4096 << 10).contains(&on.number("balloon.rss")), "{:?}", on.numbers);
+    let picture = connection.screenshot("bare").await.unwrap().expect("it is on");
+    assert!(picture.starts_with(b"P6") || picture.starts_with(b"\x89PNG"), "{:?}", &picture[..16]);
+    assert!(connection.definition("bare").await.unwrap().contains("<name>bare</name>"));
+
+    connection.suspend("bare").await.unwrap();
+    connection.resume("bare").await.unwrap();
+    connection.reset("bare").await.unwrap();
+    connection.reboot("bare").await.unwrap();
+    connection.force_off("bare").await.unwrap();
+    assert_eq!(connection.screenshot("bare").await.unwrap(), None, "it is off again");
+    assert!(connection.resume("bare").await.is_err());
+}
+
 async fn until_it_answers(connection: &Connection) -> Vec<Domain> {
     let begun = Instant::now();
     loop {

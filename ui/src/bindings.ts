@@ -6,83 +6,164 @@ import * as __TAURI_EVENT from "@tauri-apps/api/event";
 
 /** Commands */
 export const commands = {
+	/**  All labs, by name. */
 	listLabs: () => __TAURI_INVOKE<LabSummary[]>("list_labs"),
+	/**  A lab with its machines as they are now. */
 	labStatus: (name: string) => __TAURI_INVOKE<LabStatus>("lab_status", { name }),
+	/**  A lab as it is stored. */
 	readLab: (name: string) => __TAURI_INVOKE<LabDocument>("read_lab", { name }),
+	/**  What is wrong with a lab as it is stored, or good to know. */
 	checkLab: (name: string) => __TAURI_INVOKE<Problem[]>("check_lab", { name }),
+	/**  What a text would be as a lab, whose files lie where those of `lab` do. */
 	checkText: (text: string, lab: string | null) => __TAURI_INVOKE<CheckedText>("check_text", { text, lab }),
+	/**  Saves a text over the revision `expected` of `lab`, or as a new lab, also an imperfect one. */
 	saveLab: (text: string, lab: string | null, expected: number | null, layout: string | null) => __TAURI_INVOKE<SavedLab>("save_lab", { text, lab, expected, layout }),
+	/**  Notes how a lab lies on its canvas; that makes no new revision. */
 	saveLayout: (name: string, layout: string) => __TAURI_INVOKE<null>("save_layout", { name, layout }),
+	/**  Saves a lab file that a person chooses as a lab of its name; none where nothing was chosen. */
 	importLab: () => __TAURI_INVOKE<SavedLab | null>("import_lab"),
+	/**  Writes a lab as plain files into a folder of its name, in one that a person chooses. Answers that folder. */
 	exportLab: (name: string) => __TAURI_INVOKE<string | null>("export_lab", { name }),
+	/**  Writes a lab's file alone where a person wants it. Answers that place. */
 	exportLabFile: (name: string) => __TAURI_INVOKE<string | null>("export_lab_file", { name }),
+	/**  Saves a lab once more under another name. */
 	cloneLab: (name: string, newName: string) => __TAURI_INVOKE<SavedLab>("clone_lab", { name, newName }),
+	/**  Forgets the design of a lab that is on no host. */
 	forgetLab: (name: string) => __TAURI_INVOKE<null>("forget_lab", { name }),
+	/**  What a deploy of a lab would write for Terraform, cloud-init and Ansible, without keys. */
 	labFiles: (name: string) => __TAURI_INVOKE<LabFile[]>("lab_files", { name }),
+	/**  Ports of this computer that lead into a lab. */
 	labPorts: (name: string) => __TAURI_INVOKE<LabPort[]>("lab_ports", { name }),
+	/**  The JSON Schema of lab files. */
 	labSchema: () => __TAURI_INVOKE<string>("lab_schema"),
+	/**  All templates: those that come with us, then the user's. */
 	listTemplates: () => __TAURI_INVOKE<Template[]>("list_templates"),
+	/**  Keeps a lab file as a template. */
 	saveTemplate: (title: string, text: string) => __TAURI_INVOKE<Template>("save_template", { title, text }),
+	/**  Removes a template of the user's. */
 	removeTemplate: (id: string) => __TAURI_INVOKE<null>("remove_template", { id }),
+	/**  Opens the folder of a lab, or its file in an editor. */
 	openLab: (name: string, program: OpenWith) => __TAURI_INVOKE<null>("open_lab", { name, program }),
+	/**  A machine with all that there is to know of it. */
 	machineDetails: (lab: string, machine: string) => __TAURI_INVOKE<MachineDetails>("machine_details", { lab, machine }),
+	/**  Does something to the power of machines, and tells of each what became of it. */
 	powerMachines: (lab: string, machines: string[], action: PowerAction) => __TAURI_INVOKE<PowerResult[]>("power_machines", { lab, machines, action }),
+	/**  Sends what the machines of a lab use: what is remembered, then what comes. Answers when nobody follows any more. */
 	followStats: (lab: string, onSamples: Channel<MachineSample[]>) => __TAURI_INVOKE<null>("follow_stats", { lab, onSamples }),
+	/**  Ends the calling window's follow of what a lab uses. */
 	unfollowStats: (lab: string) => __TAURI_INVOKE<null>("unfollow_stats", { lab }),
+	/**  What a machine's screen shows, as the address of a PNG. */
 	machineScreenshot: (lab: string, machine: string) => __TAURI_INVOKE<string>("machine_screenshot", { lab, machine }),
+	/**  What a machine wrote on its serial console while it came up, from a byte on; from before 0, its end. */
 	serialLog: (lab: string, machine: string, from: number) => __TAURI_INVOKE<SerialPiece>("serial_log", { lab, machine, from }),
+	/**  Plans what a deploy of a lab would do, its machines placed on `hosts` where they name none. */
 	startPlan: (lab: string, hosts: string[]) => __TAURI_INVOKE<Plan>("start_plan", { lab, hosts }),
+	/**  Plans to take a lab away. */
 	planDestroy: (lab: string) => __TAURI_INVOKE<Plan>("plan_destroy", { lab }),
+	/**  Plans how the last run of a lab is taken up, which did not end well. A start or a stop needs no plan. */
 	planResume: (lab: string) => __TAURI_INVOKE<ResumePlan>("plan_resume", { lab }),
+	/**  Gives a lab free whose plan is no longer shown. */
 	discardPlan: (lab: string, plan: PlanId) => __TAURI_INVOKE<null>("discard_plan", { lab, plan }),
+	/**  Applies the deploy that was shown as `plan`, and follows it through to configured guests. */
 	startDeploy: (lab: string, plan: PlanId) => __TAURI_INVOKE<RunId>("start_deploy", { lab, plan }),
+	/**  Takes a lab away as it was shown in `plan`. */
 	startDestroy: (lab: string, plan: PlanId) => __TAURI_INVOKE<RunId>("start_destroy", { lab, plan }),
+	/**  Powers on the machines of a deployed lab that are off. Answers no run when all are on. */
 	startLab: (lab: string) => __TAURI_INVOKE<RunId | null>("start_lab", { lab }),
+	/**  Shuts the machines of a deployed lab down; with `force`, takes their power at once. */
 	stopLab: (lab: string, force: boolean) => __TAURI_INVOKE<RunId>("stop_lab", { lab, force }),
+	/**  Asks a run of this process to end. Answers whether there was one: runs of other processes are cancelled there. */
 	cancelRun: (run: RunId) => __TAURI_INVOKE<boolean>("cancel_run", { run }),
+	/**  Sends a run's events from `from_seq` on, then what comes, in batches. Answers when the run has ended or is no longer followed. */
 	followRun: (run: RunId, fromSeq: number, onEvents: Channel<RunEvent[]>) => __TAURI_INVOKE<null>("follow_run", { run, fromSeq, onEvents }),
+	/**  Ends the calling window's follow of a run. */
 	unfollowRun: (run: RunId) => __TAURI_INVOKE<null>("unfollow_run", { run }),
+	/**  The newest runs of a lab, newest first. */
 	listRuns: (lab: string) => __TAURI_INVOKE<RunSummary[]>("list_runs", { lab }),
+	/**  The newest runs of all labs, newest first. Those at work are among them. */
 	recentRuns: (limit: number) => __TAURI_INVOKE<RunSummary[]>("recent_runs", { limit }),
+	/**  The steps of a run as they were noted, oldest first. */
 	runSteps: (run: RunId) => __TAURI_INVOKE<RunStep[]>("run_steps", { run }),
+	/**  All hosts, this computer first. */
 	listHosts: () => __TAURI_INVOKE<HostSummary[]>("list_hosts"),
+	/**  Connects to a host and looks at it. */
 	checkHost: (name: string) => __TAURI_INVOKE<HostStatus>("check_host", { name }),
+	/**  What is on a host, ours and others'. */
 	hostThings: (name: string) => __TAURI_INVOKE<HostThings>("host_things", { name }),
+	/**  Adds a host that is reached by SSH. What only a person knows is asked meanwhile. */
 	addHost: (name: string, address: string, user: string | null, port: number | null, identity: string | null) => __TAURI_INVOKE<HostStatus>("add_host", { name, address, user, port, identity }),
+	/**  Forgets a host that no lab names. */
 	removeHost: (name: string) => __TAURI_INVOKE<null>("remove_host", { name }),
+	/**  Hosts that the user's ssh configuration names. */
 	sshConfigHosts: () => __TAURI_INVOKE<SshConfigHost[]>("ssh_config_hosts"),
+	/**  Files of private keys in the user's `~/.ssh`. */
 	sshIdentities: () => __TAURI_INVOKE<string[]>("ssh_identities"),
+	/**  Answers a question; none means no. */
 	answerQuestion: (id: number, answers: string[] | null) => __TAURI_INVOKE<null>("answer_question", { id, answers }),
+	/**  Looks at a host; `deep` also tries a network for some seconds. */
 	doctor: (host: string, deep: boolean) => __TAURI_INVOKE<Report>("doctor", { host, deep }),
+	/**  Does what helps against a finding, which is looked for again. Answers what is found after. */
 	doctorFix: (host: string, check: string, message: string) => __TAURI_INVOKE<Report>("doctor_fix", { host, check, message }),
+	/**  Removes for good what is called `name` among what is left of labs on a host, unless a guest runs in it. */
 	removeOrphan: (host: string, name: string) => __TAURI_INVOKE<null>("remove_orphan", { host, name }),
+	/**  Finds what could be taken into a lab again on its hosts, and does it with `carry_out`. Only our records change. */
 	adoptLab: (lab: string, hosts: string[], carryOut: boolean) => __TAURI_INVOKE<Adoption>("adopt_lab", { lab, hosts, carryOut }),
+	/**  All images, by name. */
 	listImages: () => __TAURI_INVOKE<Image[]>("list_images"),
+	/**  The recipes that come with us. */
 	listRecipes: () => __TAURI_INVOKE<Recipe[]>("list_recipes"),
+	/**  What can be downloaded, by name. */
 	imageCatalog: () => __TAURI_INVOKE<CatalogEntry[]>("image_catalog"),
+	/**  Downloads an image under `name`: of the catalog, or what lies at `url`. What came of one that did not end is gone on with. */
 	pullImage: (name: string, url: string | null, sha256: string | null, onProgress: Channel<PullProgress>) => __TAURI_INVOKE<Image>("pull_image", { name, url, sha256, onProgress }),
+	/**  Cancels the download of an image. Answers whether there was one. */
 	cancelPull: (name: string) => __TAURI_INVOKE<boolean>("cancel_pull", { name }),
+	/**  Builds an image by its recipe; `on_step` gets what it does now. */
 	buildImage: (recipe: string, onStep: Channel<string>) => __TAURI_INVOKE<Image>("build_image", { recipe, onStep }),
+	/**  Cancels the build of an image. Answers whether there was one. */
 	cancelBuild: (recipe: string) => __TAURI_INVOKE<boolean>("cancel_build", { recipe }),
+	/**  Adds a disk image that a person chooses under `name`, as a copy of our own; none where nothing was chosen. */
 	addImage: (name: string) => __TAURI_INVOKE<Image | null>("add_image", { name }),
+	/**  Reads an image's file again: whether it still is what its digest says. */
 	verifyImage: (name: string) => __TAURI_INVOKE<boolean>("verify_image", { name }),
+	/**  Where an image lies, on each host. */
 	imagePlaces: (name: string) => __TAURI_INVOKE<ImagePlace[]>("image_places", { name }),
+	/**  Forgets an image, and deletes its file when no other name has it. */
 	removeImage: (name: string) => __TAURI_INVOKE<null>("remove_image", { name }),
+	/**  The newest lines of the audit, newest first: of a lab and its runs, and with a text in any column. */
 	audit: (lab: string | null, text: string, limit: number) => __TAURI_INVOKE<AuditRow[]>("audit", { lab, text, limit }),
+	/**  The first line of the audit that does not fit, in a sentence; none when all do. */
 	verifyAudit: () => __TAURI_INVOKE<string | null>("verify_audit"),
+	/**  Writes the whole audit where a person wants it. Answers that place. */
 	exportAudit: () => __TAURI_INVOKE<string | null>("export_audit"),
+	/**  The settings as their file has them. */
 	readSettings: () => __TAURI_INVOKE<AppSettings>("read_settings"),
+	/**  Writes settings into their file. Programs are those that are set already, or that a person has picked. */
 	saveSettings: (settings: AppSettings) => __TAURI_INVOKE<null>("save_settings", { settings }),
+	/**  A program's file that a person picks. */
 	pickFile: (what: PickFor) => __TAURI_INVOKE<string | null>("pick_file", { what }),
+	/**  The programs that labs need. */
 	listTools: () => __TAURI_INVOKE<ToolInfo[]>("list_tools"),
+	/**  Copies of the database, newest first. */
 	listBackups: () => __TAURI_INVOKE<Backup[]>("list_backups"),
+	/**  Makes a copy of the database. */
 	makeBackup: () => __TAURI_INVOKE<Backup>("make_backup"),
+	/**
+	 *  Puts a copy of [`list_backups`] in the database's place. Answers where the present one is kept; the application is to be
+	 *  started again.
+	 */
 	restoreBackup: (path: string) => __TAURI_INVOKE<string>("restore_backup", { path }),
+	/**  Whether the application can be locked, and is. */
 	lockState: () => __TAURI_INVOKE<LockState>("lock_state"),
+	/**  Sets another passphrase, or takes it away; `current` is the one that is set. */
 	setLock: (current: string | null, passphrase: string | null, idleMinutes: number | null) => __TAURI_INVOKE<null>("set_lock", { current, passphrase, idleMinutes }),
+	/**  Locks the application. */
 	lockNow: () => __TAURI_INVOKE<null>("lock_now"),
+	/**  Unlocks the application. False when the passphrase is another one. */
 	unlock: (passphrase: string) => __TAURI_INVOKE<boolean>("unlock", { passphrase }),
+	/**  What there is to know of the application. */
 	appInfo: () => __TAURI_INVOKE<AppInfo>("app_info"),
+	/**  Ends the application: cancels what is at work, waits for it, and leaves. */
 	quit: () => __TAURI_INVOKE<null>("quit"),
 };
 
@@ -97,6 +178,105 @@ export const events = {
 };
 
 /* Types */
+/**  Something on a host. */
+export type AdoptedThing = {
+	/**  The host. */
+	host: string,
+	/**  What it is, in words. */
+	what: string,
+};
+
+/**  What is taken into a lab again of what lies on its hosts. */
+export type Adoption = {
+	/**  What is, or would be, adopted. */
+	things: AdoptedThing[],
+	/**  What bears the lab's marks and is not in its design, so that it stays as it is. */
+	stays: AdoptedThing[],
+	/**  Whether Terraform knows what is there, and only our database does not. */
+	is_known: boolean,
+};
+
+/**  What there is to know of the application. */
+export type AppInfo = {
+	/**  Its version. */
+	version: string,
+	/**  Where everything lies that it keeps. */
+	data_dir: string,
+	/**  Whether no lab was ever saved here. */
+	first_start: boolean,
+};
+
+/**  The settings as people read and write them. */
+export type AppSettings = {
+	/**  terraform or tofu, where it is not on PATH. */
+	terraform: string | null,
+	/**  ansible-playbook, where ours is not wanted. */
+	ansible_playbook: string | null,
+	/**  Name of the storage pool on hosts. */
+	pool: string | null,
+	/**  Folder of that pool on hosts, if it must be made. */
+	pool_path: string | null,
+	/**  How many machines may be coming up at once. */
+	starts_at_once: number | null,
+	/**  How long a machine may take to be ready, in seconds. */
+	ready_limit_s: number | null,
+	/**  How much is logged. */
+	log: string | null,
+	/**  The file. */
+	path: string,
+};
+
+/**  A line of the audit: who changed what. */
+export type AuditRow = {
+	/**  Its number; counts up from 1. */
+	line: number,
+	/**  When, RFC 3339 in UTC. */
+	at: string,
+	/**  The user's name on this computer. */
+	who: string,
+	/**  What was done: `save_lab`, `deploy`, `destroy`, `add_image` … */
+	action: string,
+	/**  To what. */
+	object: string,
+	/**  More, in words. */
+	detail: string,
+};
+
+/**  A copy of the database. */
+export type Backup = {
+	/**  The file. */
+	path: string,
+	/**  When it was made, RFC 3339 in UTC. */
+	made: string,
+	/**  Why: `daily`, `migration` or `manual`. */
+	reason: string | null,
+	/**  Its size, in MiB. */
+	bytes_mib: number,
+};
+
+/**  An image that can be downloaded, as lists show it. */
+export type CatalogEntry = {
+	/**  Its name in lab files. */
+	name: string,
+	/**  What it is. */
+	title: string,
+	/**  Where it comes from. */
+	url: string,
+	/**
+	 *  `sha256` or `sha512` where its digest is known here, `published sha256` or `published sha512` where its vendor publishes it,
+	 *  `nothing`.
+	 */
+	verified_by: string,
+	/**  Whether it is the user's entry. */
+	own: boolean,
+	/**  Whether an image of that name is here. */
+	here: boolean,
+	/**  Whether a recipe builds one of that name, too. */
+	recipe: boolean,
+	/**  The account that the image makes by itself. */
+	user: string | null,
+};
+
 /**  One change of a Terraform plan. */
 export type Change = {
 	/**  Terraform's address, such as `libvirt_domain.machine["web"]`. */
@@ -122,6 +302,16 @@ export type ChangeKind =
 /**  Taken away. */
 "delete";
 
+/**  What a text would be as a lab. */
+export type CheckedText = {
+	/**  Its name; none where the text makes no lab. */
+	name: string | null,
+	/**  What is wrong with it, or good to know. */
+	problems: Problem[],
+	/**  Its machines, in the order of the file, replicas unfolded. */
+	machines: DesignedMachine[],
+};
+
 /**  The user closes a window while runs of these labs are at work in this process; it stays open until they decide. */
 export type CloseAsked = string[];
 
@@ -135,6 +325,54 @@ export type CommandError = {
 	hint: string | null,
 	/**  What it is about, one by one: problems of a lab with their places, images that are missing. */
 	details: string[],
+};
+
+/**  A machine as its design says, with what is derived. */
+export type DesignedMachine = {
+	/**  Its name. */
+	name: string,
+	/**  The machine in the file that it comes from: without the number of a replica. */
+	spec: string,
+	/**  What its author says of it. */
+	description: string | null,
+	/**  The host that it is, or would be, placed on. */
+	host: string,
+	/**  Its image. */
+	image: string,
+	/**  Virtual CPUs. */
+	vcpus: number,
+	/**  Memory, in MiB. */
+	memory_mib: number,
+	/**  Size of its system disk, in words. */
+	disk: string,
+	/**  Its network cards, in order. */
+	nics: DesignedNic[],
+	/**  How it boots. */
+	firmware: FirmwareKind,
+	/**  The account that is made in it. */
+	user: string,
+	/**  Machines that must be configured before it starts. */
+	depends_on: string[],
+	/**  Its published ports. */
+	ports: DesignedPort[],
+};
+
+/**  A network card of a machine. */
+export type DesignedNic = {
+	/**  The network that it is on. */
+	network: string,
+	/**  Its MAC address. */
+	mac: string,
+	/**  Its IPv4 address, where it is known beforehand. */
+	address: string | null,
+};
+
+/**  A published port. */
+export type DesignedPort = {
+	/**  This computer's. */
+	local: number,
+	/**  The guest's. */
+	guest: number,
 };
 
 /**  What a change of a machine or network costs its users. */
@@ -249,6 +487,110 @@ status: RunStatus;
 /**  In a sentence. */
 sentence: string };
 
+/**  What a check found. */
+export type Finding = {
+	/**  The check: `pool`, `forward` …; see docs/doctor.md. */
+	check: string,
+	/**  How much it matters. */
+	severity: FindingSeverity,
+	/**  A sentence without its full stop. */
+	message: string,
+	/**  What was seen, in lines; may be empty. */
+	evidence: string,
+	/**  What helps. */
+	fix: Fix | null,
+};
+
+/**  How much a finding matters. */
+export type FindingSeverity = 
+/**  All is well. */
+"ok" | 
+/**  Good to know. */
+"note" | 
+/**  Some labs will not work, or not well. */
+"warning" | 
+/**  Labs do not work. */
+"problem";
+
+/**  What a machine boots with. */
+export type FirmwareKind = 
+/**  SeaBIOS. */
+"bios" | 
+/**  OVMF, without secure boot. */
+"uefi";
+
+/**  What helps against a finding. */
+export type Fix = {
+	/**  Commands for a shell on that host, in order. */
+	commands: string[],
+	/**  Commands that bring back what was; empty where nothing does. */
+	undo: string[],
+	/**  Whether they need root. */
+	root: boolean,
+	/**  Whether [`Doctor::fix`] does it. */
+	can_be_done: boolean,
+};
+
+/**  A domain on a host. */
+export type HostDomain = {
+	/**  Its name. */
+	name: string,
+	/**  Its state. */
+	state: DomainState,
+	/**  The lab of ours that it belongs to. */
+	lab: string | null,
+	/**  The machine that it is there. */
+	machine: string | null,
+	/**  Virtual CPUs; 0 where libvirt does not say. */
+	vcpus: number,
+	/**  Memory, in MiB; 0 where libvirt does not say. */
+	memory_mib: number,
+};
+
+/**  A network on a host. */
+export type HostNetwork = {
+	/**  Its name. */
+	name: string,
+	/**  Its bridge device. */
+	bridge: string | null,
+	/**  Its IPv4 subnets. */
+	subnets: string[],
+	/**  Whether it is on. */
+	active: boolean,
+	/**  The lab of ours that it belongs to. */
+	lab: string | null,
+};
+
+/**  A storage pool on a host. */
+export type HostPool = {
+	/**  Its name. */
+	name: string,
+	/**  Its folder. */
+	path: string,
+	/**  Size of its file system, in MiB; 0 while it is off. */
+	capacity_mib: number,
+	/**  What is free there, in MiB. */
+	available_mib: number,
+	/**  Whether it is on. */
+	active: boolean,
+	/**  Whether it is the one that labs use. */
+	is_ours: boolean,
+};
+
+/**  What a plan asks of a host. */
+export type HostShare = {
+	/**  Its name. */
+	host: string,
+	/**  Whether guests run on KVM there. */
+	kvm: boolean,
+	/**  How we know. */
+	why: string,
+	/**  Memory that the machines to be started there take, in MiB. */
+	needs_memory_mib: number,
+	/**  Memory that the host could give them, in MiB. */
+	has_memory_mib: number,
+};
+
 /**  A host as lists show it. */
 export type HostStatus = {
 	/**  Its name. */
@@ -279,6 +621,32 @@ export type HostStatus = {
 	load: number | null,
 };
 
+/**  A host in a list, before anybody asks it. */
+export type HostSummary = {
+	/**  Its name. */
+	name: string,
+	/**  Its address or alias; none for this computer. */
+	address: string | null,
+	/**  The account there. */
+	user: string | null,
+	/**  sshd's TCP port. */
+	port: number | null,
+	/**  Whether it is this computer. */
+	is_local: boolean,
+	/**  Labs with a place on it. */
+	labs: string[],
+};
+
+/**  What is on a host, ours and others'. */
+export type HostThings = {
+	/**  All domains, by name. */
+	domains: HostDomain[],
+	/**  All networks, by name. */
+	networks: HostNetwork[],
+	/**  All pools, by name. */
+	pools: HostPool[],
+};
+
 /**  An image as lists show it. */
 export type Image = {
 	/**  Its name in lab files. */
@@ -295,6 +663,58 @@ export type Image = {
 	added: string,
 	/**  Labs with machines that start from it. */
 	used_by: string[],
+};
+
+/**  Where an image lies on a host. */
+export type ImagePlace = {
+	/**  The host. */
+	host: string,
+	/**  Its file there; none where it does not lie there. */
+	path: string | null,
+	/**  What it takes up, in MiB. */
+	bytes_mib: number | null,
+	/**  Why the host could not be asked. */
+	error: string | null,
+};
+
+/**  A lab as it is stored. */
+export type LabDocument = {
+	/**  Its name. */
+	name: string,
+	/**  Counts up with every save. */
+	revision: number,
+	/**  The lab file, as its author wrote it. */
+	text: string,
+	/**  The folder that the lab file lies in. */
+	dir: string,
+	/**  How it lies on its canvas; in the canvas' own words. */
+	layout: string | null,
+};
+
+/**  A rendered file. */
+export type LabFile = {
+	/**  Its path in the lab's folder. */
+	path: string,
+	/**  What it says. */
+	text: string,
+};
+
+/**  A port of this computer that leads into a lab, as windows show it. */
+export type LabPort = {
+	/**  This computer's port. */
+	local: number,
+	/**  The machine. */
+	machine: string,
+	/**  The host it is on. */
+	host: string,
+	/**  The guest's port. */
+	guest: number,
+	/**  The guest's address, once it is known. */
+	address: string | null,
+	/**  Whether the lab publishes it; else it is our way to the machine's SSH server. */
+	published: boolean,
+	/**  Whether somebody keeps it open now. */
+	open: boolean,
 };
 
 /**  What the last run left of a lab. */
@@ -348,6 +768,115 @@ export type LabSummary = {
 	last_run: RunSummary | null,
 };
 
+/**  The application was locked or unlocked. */
+export type LockChanged = boolean;
+
+/**  Whether the application can be locked, and is. */
+export type LockState = {
+	/**  Whether a passphrase is set. */
+	set: boolean,
+	/**  Whether it is locked. */
+	locked: boolean,
+	/**  After how many minutes without a hand it is to be locked; never, where it is none. */
+	idle_minutes: number | null,
+};
+
+/**  A machine with all that there is to know of it. */
+export type MachineDetails = {
+	/**  Its name. */
+	name: string,
+	/**  Its lab. */
+	lab: string,
+	/**  The host it is placed on. */
+	host: string,
+	/**  Its domain's state; none when there is no domain, or none is known. */
+	state: DomainState | null,
+	/**  Whether it was ready and configured after it was last started. */
+	configured: boolean,
+	/**  The address it is reached at. */
+	address: string | null,
+	/**  Its image. */
+	image: string,
+	/**  Virtual CPUs. */
+	vcpus: number,
+	/**  Memory, in MiB. */
+	memory_mib: number,
+	/**  How it boots. */
+	firmware: FirmwareKind,
+	/**  The account that is made in it. */
+	user: string,
+	/**  What its author says of it. */
+	description: string | null,
+	/**  Its disks: `system`, then the extra ones. */
+	disks: MachineDisk[],
+	/**  Its network cards, in order. */
+	nics: MachineNic[],
+	/**  Ports of this computer that lead to it. */
+	ports: LabPort[],
+	/**  Machines that must be configured before it starts. */
+	depends_on: string[],
+	/**  The command that enters it. */
+	ssh_command: string,
+	/**  What cloud-init reads in it, without keys. */
+	cloud_init: string | null,
+	/**  What Ansible plays on it; none where it plays nothing. */
+	ansible: string | null,
+	/**  libvirt's definition of its domain; none where there is no domain, or it is not known. */
+	xml: string | null,
+	/**  When a run started it last, RFC 3339 in UTC; none where it is off, or no run started it. */
+	started: string | null,
+	/**  Why its host could not be asked, if it could not. */
+	unknown: string | null,
+};
+
+/**  A disk of a machine. */
+export type MachineDisk = {
+	/**  `system`, or its name in the lab file. */
+	name: string,
+	/**  Its size as designed, in words. */
+	size: string,
+	/**  Its file on the host. */
+	path: string | null,
+	/**  What it takes up there, in MiB. */
+	allocated_mib: number | null,
+	/**  Its size there, in MiB. */
+	capacity_mib: number | null,
+};
+
+/**  A network card of a machine. */
+export type MachineNic = {
+	/**  The network that it is on. */
+	network: string,
+	/**  Its MAC address. */
+	mac: string,
+	/**  Its IPv4 address, where it is known. */
+	address: string | null,
+	/**  Its device on the host, while the machine is on. */
+	device: string | null,
+};
+
+/**  What a machine did since the sample before. `cpu_percent` is of one processor; `bps` are bytes a second. */
+export type MachineSample = {
+	/**  The machine. */
+	machine: string,
+	/**  When, in milliseconds since 1970 (UTC). */
+	at_ms: number,
+	/**  Percent of one processor; more than 100 where it has several. */
+	cpu_percent: number,
+	/**  Memory in use, in MiB: by the guest's own word where it tells, else what its process holds on the host, at most all of it. */
+	memory_used_mib: number | null,
+	/**  Memory that it has, in MiB. */
+	memory_mib: number,
+	/**  Read from its disks. */
+	disk_read_bps: number,
+	/**  Written to its disks. */
+	disk_write_bps: number,
+	/**  Received on its network cards. */
+	net_rx_bps: number,
+	/**  Sent on its network cards. */
+	net_tx_bps: number,
+};
+
 /**  A machine as it is now. */
 export type MachineStatus = {
 	/**  Its name. */
@@ -378,6 +907,18 @@ export type MachineStatus = {
 	firmware: FirmwareKind,
 };
 
+/**  Something that the engine says and that wants no answer. */
+export type Note = string;
+
+/**  What a lab's folder is opened with. */
+export type OpenWith = 
+/**  The desktop's program for the lab file. */
+"editor" | 
+/**  The desktop's program for folders. */
+"files" | 
+/**  A terminal that starts there. */
+"terminal";
+
 /**  How far a machine is. In order. */
 export type Phase = 
 /**  Known to libvirt, not started. */
@@ -392,6 +933,13 @@ export type Phase =
 "cloud_init" | 
 /**  Ansible has done its part, or there was none to do. */
 "configured";
+
+/**  What a file is picked for. */
+export type PickFor = 
+/**  terraform or tofu. */
+"terraform" | 
+/**  ansible-playbook. */
+"ansible_playbook";
 
 /**  A place in a file. Lines and columns count from 1. */
 export type Place = {
@@ -464,6 +1012,31 @@ export type PlannedThing = {
 	changes: Change[],
 };
 
+/**  What is done to a machine's power. */
+export type PowerAction = 
+/**  On; a held one goes on. */
+"start" | 
+/**  Asked to power off. */
+"shut_down" | 
+/**  The power is taken away. */
+"force_off" | 
+/**  Asked to start anew. */
+"reboot" | 
+/**  The reset button. */
+"reset" | 
+/**  Held where it is. */
+"pause" | 
+/**  A held one goes on. */
+"resume";
+
+/**  What became of a machine's power. */
+export type PowerResult = {
+	/**  The machine. */
+	machine: string,
+	/**  Why it could not be done, if it could not. */
+	error: string | null,
+};
+
 /**  One thing that is wrong with a lab, or that its author should know. */
 export type Problem = {
 	/**  Where in the lab: `machines.web.nics[0].address`. Empty for the lab as a whole. */
@@ -476,12 +1049,74 @@ export type Problem = {
 	message: string,
 };
 
+/**  How far a download is. */
+export type PullProgress = {
+	/**  What is done now, where it is not bytes that come. */
+	step: string | null,
+	/**  What is here, in MiB. */
+	done_mib: number,
+	/**  Of how much, where the server says so. */
+	total_mib: number | null,
+};
+
+/**  What only a person can say. A host key wants no answers but yes (an empty list). */
+export type Question = {
+	/**  Its id. */
+	id: number,
+	/**  What it is about. */
+	kind: QuestionKind,
+	/**  `USER@ADDRESS[:PORT]`; empty for the passphrase of a key. */
+	host: string,
+	/**  A key's fingerprint, and below it what is odd about it; the path of a key; a server's instruction. */
+	text: string,
+	/**  Of a host key: as OpenSSH names it, such as `ssh-ed25519`. */
+	key_type: string | null,
+	/**  Whether an answer was wrong before. */
+	again: boolean,
+	/**  What is to be answered, one by one. */
+	prompts: QuestionPrompt[],
+};
+
+/**  A question was answered elsewhere, or is out of time. */
+export type QuestionGone = number;
+
+/**  What a question is about. */
+export type QuestionKind = 
+/**  Whether a key is the host's. */
+"host_key" | 
+/**  The passphrase of a private key. */
+"passphrase" | 
+/**  A password. */
+"password" | 
+/**  What a server wants to know in its own words. */
+"interactive";
+
+/**  One thing that is to be answered. */
+export type QuestionPrompt = {
+	/**  In the server's words; empty where the kind says all. */
+	text: string,
+	/**  Whether the answer may be seen while it is typed. */
+	echo: boolean,
+};
+
 /**  A recipe that builds an image from packages. */
 export type Recipe = {
 	/**  Its name, and the image's. */
 	name: string,
 	/**  What it makes. */
 	makes: string,
+};
+
+/**  What was found on one computer. */
+export type Report = {
+	/**  Its name as a host; `local` is this computer. */
+	host: string,
+	/**  `USER@ADDRESS[:PORT]`; none for this computer. */
+	address: string | null,
+	/**  Its operating system, if it was told. */
+	os: string | null,
+	/**  In the order of the checks. */
+	findings: Finding[],
 };
 
 /**  What a caller may have to read again. */
@@ -509,6 +1144,14 @@ export type ResourceState =
 "done" | 
 /**  It failed. */
 "failed";
+
+/**  How a run that did not end well is taken up again. */
+export type ResumePlan = {
+	/**  The run. */
+	run: RunSummary,
+	/**  What is left to do, to be confirmed as any plan; none where the run is begun anew as it is. */
+	plan: Plan | null,
+};
 
 /**  Something that happened in a run. */
 export type RunEvent = {
@@ -551,6 +1194,16 @@ export type RunStatus =
 /**  Its process was gone before its end. */
 "cut_off";
 
+/**  A step of a run, as it was noted when it was done. */
+export type RunStep = {
+	/**  `apply/local`, `start/web-1` … */
+	step: string,
+	/**  Where it stood then. */
+	state: StepProgress,
+	/**  When, in milliseconds since 1970 (UTC). */
+	at_ms: number,
+};
+
 /**  A run in a list. */
 export type RunSummary = {
 	/**  The lab. */
@@ -581,6 +1234,16 @@ export type SavedLab = {
 	problems: Problem[],
 };
 
+/**  A piece of what a machine wrote on its serial console. */
+export type SerialPiece = {
+	/**  What it wrote. */
+	text: string,
+	/**  Where to ask for more, in bytes. */
+	next: number,
+	/**  How much there is, in bytes. */
+	size: number,
+};
+
 /**  How bad a [`Problem`] is. */
 export type Severity = 
 /**  A deploy would fail, or do what nobody wants. */
@@ -588,8 +1251,29 @@ export type Severity =
 /**  A deploy works, and its author should know. */
 "warning";
 
+/**  A host that the configuration names. */
+export type SshConfigHost = {
+	/**  Its name there. */
+	alias: string,
+	/**  Its name or address for the network, where the configuration says another. */
+	host_name: string | null,
+	/**  The account there, where the configuration says one. */
+	user: string | null,
+	/**  sshd's TCP port, where the configuration says one. */
+	port: number | null,
+};
+
 /**  Something changed: ask again. */
 export type Stale = Resource;
+
+/**  Where a step stands. */
+export type StepProgress = 
+/**  About to be done. */
+"begun" | 
+/**  Done. */
+"done" | 
+/**  Given up. */
+"failed";
 
 /**  What became of an Ansible task. */
 export type TaskOutcome = 
@@ -604,75 +1288,41 @@ export type TaskOutcome =
 /**  It failed. */
 "failed";
 
-export type FirmwareKind = "bios" | "uefi";
-export type DesignedNic = { network: string, mac: string, address: string | null };
-export type DesignedPort = { local: number, guest: number };
-/**  A machine as its design says, with what is derived. */
-export type DesignedMachine = {
-	name: string, spec: string, description: string | null, host: string, image: string, vcpus: number, memory_mib: number, disk: string,
-	nics: DesignedNic[], firmware: FirmwareKind, user: string, depends_on: string[], ports: DesignedPort[],
+/**  A lab to begin with. */
+export type Template = {
+	/**  Unique among templates; those of one's own begin with `own-`. */
+	id: string,
+	/**  What people call it. */
+	title: string,
+	/**  What it is for. */
+	description: string,
+	/**  How many machines it has. */
+	machines: number,
+	/**  How many networks it has. */
+	networks: number,
+	/**  The lab file. */
+	text: string,
+	/**  Whether it is the user's. */
+	own: boolean,
 };
-/**  A lab as it is stored. `layout` is the canvas' own. */
-export type LabDocument = { name: string, revision: number, text: string, dir: string, layout: string | null };
-/**  What a text would be as a lab. */
-export type CheckedText = { name: string | null, problems: Problem[], machines: DesignedMachine[] };
-/**  A rendered file, by its path in the lab's folder. */
-export type LabFile = { path: string, text: string };
-export type LabPort = { local: number, machine: string, host: string, guest: number, address: string | null, published: boolean, open: boolean };
-export type Template = { id: string, title: string, description: string, machines: number, networks: number, text: string, own: boolean };
-export type OpenWith = "editor" | "files" | "terminal";
-export type MachineDisk = { name: string, size: string, path: string | null, allocated_mib: number | null, capacity_mib: number | null };
-export type MachineNic = { network: string, mac: string, address: string | null, device: string | null };
-export type MachineDetails = {
-	name: string, lab: string, host: string, state: DomainState | null, configured: boolean, address: string | null, image: string, vcpus: number, memory_mib: number,
-	firmware: FirmwareKind, user: string, description: string | null, disks: MachineDisk[], nics: MachineNic[], ports: LabPort[], depends_on: string[],
-	ssh_command: string, cloud_init: string | null, ansible: string | null, xml: string | null, started: string | null, unknown: string | null,
+
+/**  A program that labs need, as it is on this computer. */
+export type ToolInfo = {
+	/**  `terraform`, `tofu`, `libvirt provider`, `ansible-playbook`, `ssh` or `qemu-img`. */
+	name: string,
+	/**  Its file; none where there is none. */
+	path: string | null,
+	/**  Its version; none where it could not be found out. */
+	version: string | null,
+	/**  SHA-256 of its file, in hex. */
+	digest: string | null,
+	/**  Who says that it is this one: `settings`, `ours`, `system` or `registry`. */
+	source: string | null,
+	/**  Why labs cannot use it; none where they can. */
+	problem: string | null,
+	/**  What to do about the problem. */
+	remedy: string | null,
 };
-export type PowerAction = "start" | "shut_down" | "force_off" | "reboot" | "reset" | "pause" | "resume";
-export type PowerResult = { machine: string, error: string | null };
-/**  What a machine did in the last two seconds. `cpu_percent` is of one processor; `bps` are bytes a second. */
-export type MachineSample = {
-	machine: string, at_ms: number, cpu_percent: number, memory_used_mib: number | null, memory_mib: number,
-	disk_read_bps: number, disk_write_bps: number, net_rx_bps: number, net_tx_bps: number,
-};
-/**  `next` is where to ask for more, in bytes. */
-export type SerialPiece = { text: string, next: number, size: number };
-export type HostShare = { host: string, kvm: boolean, why: string, needs_memory_mib: number, has_memory_mib: number };
-export type ResumePlan = { run: RunSummary, plan: Plan | null };
-export type StepProgress = "begun" | "done" | "failed";
-export type RunStep = { step: string, state: StepProgress, at_ms: number };
-export type HostSummary = { name: string, address: string | null, user: string | null, port: number | null, is_local: boolean, labs: string[] };
-export type HostDomain = { name: string, state: DomainState, lab: string | null, machine: string | null, vcpus: number, memory_mib: number };
-export type HostNetwork = { name: string, bridge: string | null, subnets: string[], active: boolean, lab: string | null };
-export type HostPool = { name: string, path: string, capacity_mib: number, available_mib: number, active: boolean, is_ours: boolean };
-export type HostThings = { domains: HostDomain[], networks: HostNetwork[], pools: HostPool[] };
-export type SshConfigHost = { alias: string, host_name: string | null, user: string | null, port: number | null };
-export type FindingSeverity = "ok" | "note" | "warning" | "problem";
-export type Fix = { commands: string[], undo: string[], root: boolean, can_be_done: boolean };
-export type Finding = { check: string, severity: FindingSeverity, message: string, evidence: string, fix: Fix | null };
-export type Report = { host: string, address: string | null, os: string | null, findings: Finding[] };
-export type AdoptedThing = { host: string, what: string };
-export type Adoption = { things: AdoptedThing[], stays: AdoptedThing[], is_known: boolean };
-export type CatalogEntry = { name: string, title: string, url: string, verified_by: string, own: boolean, here: boolean, recipe: boolean, user: string | null };
-export type PullProgress = { step: string | null, done_mib: number, total_mib: number | null };
-export type ImagePlace = { host: string, path: string | null, bytes_mib: number | null, error: string | null };
-export type AuditRow = { line: number, at: string, who: string, action: string, object: string, detail: string };
-export type AppSettings = {
-	terraform: string | null, ansible_playbook: string | null, pool: string | null, pool_path: string | null, starts_at_once: number | null,
-	ready_limit_s: number | null, log: string | null, path: string,
-};
-export type PickFor = "terraform" | "ansible_playbook";
-export type ToolInfo = { name: string, path: string | null, version: string | null, digest: string | null, source: string | null, problem: string | null, remedy: string | null };
-export type Backup = { path: string, made: string, reason: string | null, bytes_mib: number };
-export type LockState = { set: boolean, locked: boolean, idle_minutes: number | null };
-export type LockChanged = boolean;
-export type AppInfo = { version: string, data_dir: string, first_start: boolean };
-export type QuestionKind = "host_key" | "passphrase" | "password" | "interactive";
-export type QuestionPrompt = { text: string, echo: boolean };
-/**  What only a person can say. A host key wants no answers but yes (an empty list). */
-export type Question = { id: number, kind: QuestionKind, host: string, text: string, key_type: string | null, again: boolean, prompts: QuestionPrompt[] };
-export type QuestionGone = number;
-export type Note = string;
 
 /* Tauri Specta runtime */
 type EventEmit<T> = [T] extends [null] ? () => Promise<void> : (payload: T) => Promise<void>;

@@ -72,10 +72,7 @@ pub fn restore(dirs: &Dirs, file: &Path, yes: bool) -> Result<(), End> {
 
 /// `vlm audit`
 pub fn audit(engine: &Engine, lab: Option<&str>, limit: u32, json: bool) -> Result<(), End> {
-    let rows = match lab {
-        Some(lab) => engine.audit_of(lab, limit)?,
-        None => engine.audit(limit)?,
-    };
+    let rows = engine.audit(lab, "", limit)?;
     if json {
         return print_json(&rows);
     }

@@ -30,7 +30,7 @@ use crate::{
     ansible, chain,
     failures::{self, Tool},
     hosts, images,
-    journal::{Journal, StepState},
+    journal::{Journal, StepRecord, StepState},
     labs,
     libvirt::{self, Thing},
     lock::{self, Lock},
@@ -155,6 +155,11 @@ impl Error {
                 labs::Error::Unknown(_)
                     | labs::Error::Unreadable(_)
                     | labs::Error::Deployed(_)
+                    | labs::Error::NoMachine { .. }
+                    | labs::Error::Name(_)
+                    | labs::Error::Taken(_)
+                    | labs::Error::OtherName { .. }
+                    | labs::Error::Store(store::Error::Conflict { .. })
                     | labs::Error::Lock(lock::Error::Busy { .. })
             ),
             Error::Terraform(
@@ -241,6 +246,16 @@ impl PlannedRun {
     /// The worst that it does to what is there.
     pub fn disruption(&self) -> Disruption {
         self.planned.iter().map(|planned| planned.disruption).max().unwrap_or(Disruption::None)
+    }
+
+    /// The saved plans in Terraform's own words, one after the other.
+    pub async fn raw(&self, cancel: &CancellationToken) -> Result<String, Error> {
+        let mut raw = Vec::new();
+        for (place, _) in self.site.places.iter().zip(&self.work).filter(|(_, work)| !work.changes.is_empty()) {
+            let text = place.terraform.show(cancel).await?;
+            raw.push(if self.site.spans_hosts() { format!("# {}\n\n{text}", place.host.name) } else { text });
+        }
+        Ok(raw.join("\n"))
     }
 
     /// The directories with `main.tf` and the saved plan, one of each host.
@@ -427,7 +442,17 @@ impl Runs<'_> {
     /// The newest runs of a lab, newest first.
     pub fn list(&self, lab: &str, limit: u32) -> Result<Vec<RunSummary>, Error> {
         let runs = self.engine.store().runs(lab, limit)?;
-        Ok(runs.into_iter().map(|run| self.as_it_is(lab, run)).collect())
+        Ok(runs.into_iter().map(|run| self.as_it_is(run)).collect())
+    }
+
+    /// The newest runs of all labs, newest first; those at work are among them, however old.
+    pub fn recent(&self, limit: u32) -> Result<Vec<RunSummary>, Error> {
+        Ok(self.engine.store().recent_runs(limit)?.into_iter().map(|run| self.as_it_is(run)).collect())
+    }
+
+    /// The steps of a run as they were noted, oldest first.
+    pub fn steps(&self, run: RunId) -> Result<Vec<StepRecord>, Error> {
+        Ok(self.engine.store().journal_of(run)?)
     }
 
     /// Events of a run from `from_seq` on, at most `limit`, from the store: also of runs of other processes.
@@ -437,13 +462,13 @@ impl Runs<'_> {
 
     /// A run of a lab; none where the lab has had no run of that number.
     pub fn get(&self, lab: &str, run: RunId) -> Result<Option<RunSummary>, Error> {
-        let found = self.engine.store().run(run)?.filter(|(of, _)| of == lab);
-        Ok(found.map(|(lab, run)| self.as_it_is(&lab, run)))
+        let found = self.engine.store().run(run)?.filter(|run| run.lab == lab);
+        Ok(found.map(|run| self.as_it_is(run)))
     }
 
     /// A run that says it is at work, and whose process is gone, was cut off.
-    pub(crate) fn as_it_is(&self, lab: &str, run: RunSummary) -> RunSummary {
-        if run.status != RunStatus::Running || Lock::holder(&self.engine.dirs().data.join("locks"), lab) == Some(run.pid) {
+    pub(crate) fn as_it_is(&self, run: RunSummary) -> RunSummary {
+        if run.status != RunStatus::Running || Lock::holder(&self.engine.dirs().data.join("locks"), &run.lab) == Some(run.pid) {
             return run;
         }
         RunSummary { status: RunStatus::CutOff, sentence: self.where_cut_off(run.id), ..run }
@@ -478,7 +503,7 @@ impl Runs<'_> {
     /// Whether a run is still at work, here or in another process.
     pub fn is_running(&self, run: RunId) -> Result<bool, Error> {
         let found = self.engine.store().run(run)?;
-        Ok(found.is_some_and(|(lab, run)| self.as_it_is(&lab, run).status == RunStatus::Running))
+        Ok(found.is_some_and(|run| self.as_it_is(run).status == RunStatus::Running))
     }
 }
 

@@ -47,7 +47,8 @@ const HERE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+// Pages know the severity of a lab's problem, too.
+#[serde(rename = "FindingSeverity", rename_all = "snake_case")]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
 pub enum Severity {
     /// All is well.
@@ -574,7 +575,7 @@ impl Doctor<'_> {
             }
             let last = self.engine.store().runs(name, 1)?.into_iter().next();
             if let Some(run) = last.filter(|run| {
-                run.status == RunStatus::Running && self.engine.runs().as_it_is(name, run.clone()).status == RunStatus::CutOff
+                run.status == RunStatus::Running && self.engine.runs().as_it_is(run.clone()).status == RunStatus::CutOff
             }) {
                 let message = format!("run {} of the lab `{name}` was cut off: its process is gone", run.id);
                 found.push(Leftover { message, command: format!("vlm resume {name}") });

@@ -1,12 +1,13 @@
 //! A lab as plain files: a Terraform directory and an Ansible project that work without us.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use vlm_lab::{
+    Lab, Machine,
     model::Acceleration,
     render::{self, Context, DomainType, UefiFirmware},
 };
@@ -15,10 +16,11 @@ use crate::{
     Engine,
     deploy::Error,
     hosts::LOCAL,
-    labs::{self, authors_files},
+    labs::{self, LabFile, authors_files},
     libvirt::Target,
     site::{Keys, link_plays, write_seeds},
     ssh::link::Remote,
+    store::LabRow,
     terraform::{create_private_dir, write_private},
 };
 
@@ -40,6 +42,7 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
     let host = hosts.first().copied().unwrap_or(LOCAL);
     let remote = engine.store().hosts()?.into_iter().find(|row| row.name == host).and_then(|row| row.remote);
     let images = engine.store().images()?;
+    let keys = Keys::open(&engine.dirs().lab(name))?;
     let mut missing: Vec<String> =
         machines.iter().map(|m| m.image.clone()).filter(|image| !images.iter().any(|row| row.name == *image)).collect();
     missing.sort();
@@ -47,23 +50,11 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
     if !missing.is_empty() {
         return Err(Error::ImagesToBuild(missing));
     }
-    let keys = Keys::open(&engine.dirs().lab(name))?;
     let context = Context {
-        host: host.to_owned(),
-        libvirt_uri: remote.as_ref().map_or(Target::LocalSystem.uri(), Remote::libvirt_uri),
-        pool: engine.settings().pool().to_owned(),
-        domain_type: if lab.acceleration == Acceleration::Tcg { DomainType::Qemu } else { DomainType::Kvm },
         start: true,
-        base_volumes: images.iter().map(|row| (row.name.clone(), format!("{}.qcow2", row.digest))).collect(),
         host_keys: keys.of_machines(&machines)?,
         lab_key: keys.lab.public.clone(),
-        // Debian's and Ubuntu's place; a reader on another system changes it in terraform.tfvars.json.
-        uefi: Some(UefiFirmware {
-            code: "/usr/share/OVMF/OVMF_CODE_4M.fd".into(),
-            nvram_template: "/usr/share/OVMF/OVMF_VARS_4M.fd".into(),
-        }),
-        ssh_ports: Default::default(),
-        lab_dir: PathBuf::from(&row.dir),
+        ..context(engine, &row, &lab, host, remote.as_ref())?
     };
     let mut files: Vec<(String, String)> = vec![("lab.yaml".into(), row.document.clone())];
     files.extend(
@@ -106,8 +97,82 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
     Ok(written)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let io = |source| Error::Io { what: format!("copy {}", from.display()), source };
+/// What the files of a lab on a host are rendered with, as far as no host is asked and no key is needed.
+fn context(engine: &Engine, row: &LabRow, lab: &Lab, host: &str, remote: Option<&Remote>) -> Result<Context, Error> {
+    let images = engine.store().images()?;
+    Ok(Context {
+        host: host.to_owned(),
+        libvirt_uri: remote.map_or(Target::LocalSystem.uri(), Remote::libvirt_uri),
+        pool: engine.settings().pool().to_owned(),
+        domain_type: if lab.acceleration == Acceleration::Tcg { DomainType::Qemu } else { DomainType::Kvm },
+        start: false,
+        base_volumes: images.iter().map(|row| (row.name.clone(), format!("{}.qcow2", row.digest))).collect(),
+        host_keys: Default::default(),
+        lab_key: "(the lab's own public key)".to_owned(),
+        // Debian's and Ubuntu's place; a reader on another system changes it in terraform.tfvars.json.
+        uefi: Some(UefiFirmware {
+            code: "/usr/share/OVMF/OVMF_CODE_4M.fd".into(),
+            nvram_template: "/usr/share/OVMF/OVMF_VARS_4M.fd".into(),
+        }),
+        ssh_ports: engine.store().ssh_ports(row.id)?,
+        lab_dir: PathBuf::from(&row.dir),
+    })
+}
+
+/// The files that a deploy of a lab would write now, for people to read: what Terraform, cloud-init and Ansible get, without any
+/// key. Paths are relative to the lab's folder of what is rendered.
+pub fn files(engine: &Engine, name: &str) -> Result<Vec<LabFile>, Error> {
+    let (row, lab) = engine.labs().read(name)?;
+    let machines = labs::placed(&row, &lab);
+    let mut hosts: Vec<&str> = machines.iter().map(|machine| machine.host.as_str()).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    if hosts.is_empty() {
+        hosts.push(LOCAL);
+    }
+    let known = engine.store().hosts()?;
+    let mut files = BTreeMap::new();
+    for host in hosts {
+        let remote = known.iter().find(|row| row.name == host).and_then(|row| row.remote.as_ref());
+        let context = context(engine, &row, &lab, host, remote)?;
+        let rendered = render::terraform::terraform(&lab, &machines, &context);
+        files.extend(rendered.into_iter().map(|(path, text)| (format!("{host}/terraform/{path}"), text)));
+        for machine in machines.iter().filter(|machine| machine.host == host) {
+            let seed = render::cloud_init::seed(&lab, machine, &context);
+            let parts = [("user-data", seed.user_data), ("meta-data", seed.meta_data), ("network-config", seed.network_config)];
+            let dir = format!("{host}/cloud-init/{}", machine.name);
+            files.extend(parts.map(|(part, text)| (format!("{dir}/{part}"), text)));
+        }
+        // It is the same for all hosts.
+        let project = render::ansible::ansible(&lab, &machines, &context).into_iter();
+        let shown = project.filter(|(path, _)| path != "ssh/known_hosts");
+        files.extend(shown.map(|(path, text)| (format!("ansible/{path}"), text)));
+    }
+    Ok(files.into_iter().map(|(path, text)| LabFile { path, text }).collect())
+}
+
+/// What a machine's cloud-init reads, without keys, and the play that Ansible configures it by.
+pub(crate) fn of_machine(
+    engine: &Engine,
+    row: &LabRow,
+    lab: &Lab,
+    machine: &Machine,
+) -> Result<(String, Option<String>), Error> {
+    let context = context(engine, row, lab, &machine.host, None)?;
+    let user_data = render::cloud_init::user_data(lab, machine, &context);
+    let mut project = render::ansible::ansible(lab, std::slice::from_ref(machine), &context);
+    Ok((user_data, project.remove(&format!("plays/{}.yaml", machine.spec))))
+}
+
+/// Writes the lab file alone.
+pub fn export_file(engine: &Engine, name: &str, to: &Path) -> Result<(), Error> {
+    let row = engine.labs().get(name)?;
+    fs::write(to, row.document).map_err(|source| Error::Io { what: format!("write {}", to.display()), source })
+}
+
+/// Copies a file, or a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), labs::Error> {
+    let io = |source| labs::Error::Io { what: format!("copy {}", from.display()), source };
     if from.is_dir() {
         create_private_dir(to).map_err(io)?;
         for entry in fs::read_dir(from).map_err(io)? {

@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, fs, net::Ipv4Addr, path::Path, sync::Arc, time:
 use ipnet::Ipv4Net;
 use serde::Serialize;
 use tokio::sync::broadcast;
+use vlm_lab::lifecycle::DomainState;
 
 use crate::{
-    Engine, Event, Resource,
-    acceleration::{self, Accelerated},
-    libvirt::{self, Connection, HostFacts, Target},
+    Engine, Event, Resource, acceleration,
+    libvirt::{self, Connection, DefinedPool, HostFacts, Target},
     secrets::{Kind, Secret, Secrets},
     ssh::{
         Target as SshTarget, Way,
@@ -17,7 +17,7 @@ use crate::{
         kept::{Kept, NoLink},
         link::{self, Link, Remote, Trust},
     },
-    store::{self, HostRow},
+    store::{self, HostRow, LabState, LabSummary},
 };
 
 /// Changes of a host that come together are told of once.
@@ -96,20 +96,100 @@ pub struct HostStatus {
     pub kvm: bool,
     /// How we know.
     pub why: String,
+    /// Memory of our labs' machines that are on, in MiB.
+    pub reserved_memory_mib: u32,
+    /// Domains that run, ours and others.
+    pub domains_running: u32,
+    /// All domains.
+    pub domains: u32,
+    /// Size of the file system of the pool that labs use, in MiB; none where there is no such pool.
+    pub pool_mib: Option<u32>,
+    /// What is free there, in MiB.
+    pub pool_free_mib: Option<u32>,
+    /// Average of the last minute's load, where it is known.
+    pub load: Option<f64>,
 }
 
-impl HostStatus {
-    fn of(name: &str, libvirt: String, facts: &HostFacts, accelerated: Accelerated) -> HostStatus {
-        HostStatus {
-            name: name.to_owned(),
-            libvirt,
-            cpus: facts.cpus,
-            memory_mib: facts.memory_mib as u32,
-            free_memory_mib: facts.free_memory_mib as u32,
-            kvm: accelerated.kvm,
-            why: accelerated.why,
-        }
-    }
+/// A host in a list, before anybody asks it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct HostSummary {
+    /// Its name.
+    pub name: String,
+    /// Its address or alias; none for this computer.
+    pub address: Option<String>,
+    /// The account there.
+    pub user: Option<String>,
+    /// sshd's TCP port.
+    pub port: Option<u16>,
+    /// Whether it is this computer.
+    pub is_local: bool,
+    /// Labs with a place on it.
+    pub labs: Vec<String>,
+}
+
+/// What is on a host, ours and others'.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct HostThings {
+    /// All domains, by name.
+    pub domains: Vec<HostDomain>,
+    /// All networks, by name.
+    pub networks: Vec<HostNetwork>,
+    /// All pools, by name.
+    pub pools: Vec<HostPool>,
+}
+
+/// A domain on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct HostDomain {
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: DomainState,
+    /// The lab of ours that it belongs to.
+    pub lab: Option<String>,
+    /// The machine that it is there.
+    pub machine: Option<String>,
+    /// Virtual CPUs; 0 where libvirt does not say.
+    pub vcpus: u32,
+    /// Memory, in MiB; 0 where libvirt does not say.
+    pub memory_mib: u32,
+}
+
+/// A network on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct HostNetwork {
+    /// Its name.
+    pub name: String,
+    /// Its bridge device.
+    pub bridge: Option<String>,
+    /// Its IPv4 subnets.
+    pub subnets: Vec<String>,
+    /// Whether it is on.
+    pub active: bool,
+    /// The lab of ours that it belongs to.
+    pub lab: Option<String>,
+}
+
+/// A storage pool on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct HostPool {
+    /// Its name.
+    pub name: String,
+    /// Its folder.
+    pub path: String,
+    /// Size of its file system, in MiB; 0 while it is off.
+    pub capacity_mib: u32,
+    /// What is free there, in MiB.
+    pub available_mib: u32,
+    /// Whether it is on.
+    pub active: bool,
+    /// Whether it is the one that labs use.
+    pub is_ours: bool,
 }
 
 /// A host in use: the way to it, and its libvirt. One of each host for all who use it.
@@ -124,6 +204,14 @@ pub(crate) struct Host {
 impl Host {
     fn new(name: &str, way: Way, engine: &Engine) -> Host {
         Host { name: name.to_owned(), way, connection: Default::default(), events: engine.event_sender() }
+    }
+
+    /// One that is reached by `connection`, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(connection: Connection) -> Arc<Host> {
+        let (events, _) = broadcast::channel(1);
+        let connection = tokio::sync::Mutex::new(Some(connection));
+        Arc::new(Host { name: "test".to_owned(), way: Way::Direct, connection, events })
     }
 
     /// `USER@ADDRESS[:PORT]`; none for this computer.
@@ -235,7 +323,91 @@ impl Host {
         let facts = self.facts().await?;
         let auto = vlm_lab::model::Acceleration::Auto;
         let accelerated = acceleration::decide(auto, self, &facts, engine).await.expect("auto is always met");
-        Ok(HostStatus::of(&self.name, self.connection().await?.version().await?, &facts, accelerated))
+        let connection = self.connection().await?;
+        let domains = connection.measured().await?;
+        let on = || domains.iter().filter(|measured| measured.domain.state.is_active());
+        let owners = Owners::on(engine, &self.name)?;
+        let ours = on().filter(|measured| owners.of(&measured.domain.name).is_some());
+        let pool = connection.defined_pool(engine.settings().pool()).await?;
+        let mib = |bytes: Option<u64>| bytes.map(|bytes| (bytes >> 20) as u32);
+        let load = self.read("/proc/loadavg").await;
+        Ok(HostStatus {
+            name: self.name.clone(),
+            libvirt: connection.version().await?,
+            cpus: facts.cpus,
+            memory_mib: facts.memory_mib as u32,
+            free_memory_mib: facts.free_memory_mib as u32,
+            kvm: accelerated.kvm,
+            why: accelerated.why,
+            reserved_memory_mib: ours.map(|measured| measured.memory_mib() as u32).sum(),
+            domains_running: on().count() as u32,
+            domains: domains.len() as u32,
+            pool_mib: mib(pool.as_ref().and_then(|pool| pool.capacity_bytes)),
+            pool_free_mib: mib(pool.as_ref().and_then(|pool| pool.available_bytes)),
+            load: load.split_whitespace().next().and_then(|number| number.parse().ok()),
+        })
+    }
+
+    async fn things(&self, engine: &Engine) -> Result<HostThings, Error> {
+        let connection = self.connection().await?;
+        let owners = Owners::on(engine, &self.name)?;
+        let mut domains: Vec<HostDomain> = connection
+            .measured()
+            .await?
+            .into_iter()
+            .map(|measured| {
+                let owner = owners.of(&measured.domain.name);
+                HostDomain {
+                    lab: owner.map(|(lab, _)| lab.to_owned()),
+                    machine: owner.map(|(_, machine)| machine.to_owned()),
+                    vcpus: measured.vcpus(),
+                    memory_mib: measured.memory_mib() as u32,
+                    state: measured.domain.state,
+                    name: measured.domain.name,
+                }
+            })
+            .collect();
+        domains.sort_by(|a, b| a.name.cmp(&b.name));
+        let active = connection.active_networks().await?;
+        let mut networks: Vec<HostNetwork> = connection
+            .networks()
+            .await?
+            .into_iter()
+            .map(|network| HostNetwork {
+                active: active.contains(&network.name),
+                lab: owners.of(&network.name).map(|(lab, _)| lab.to_owned()),
+                subnets: network.subnets.iter().map(Ipv4Net::to_string).collect(),
+                bridge: network.bridge,
+                name: network.name,
+            })
+            .collect();
+        networks.sort_by(|a, b| a.name.cmp(&b.name));
+        let mib = |bytes: Option<u64>| (bytes.unwrap_or(0) >> 20) as u32;
+        let pool = |(name, pool): (String, DefinedPool)| HostPool {
+            is_ours: name == engine.settings().pool(),
+            name,
+            path: pool.path.display().to_string(),
+            capacity_mib: mib(pool.capacity_bytes),
+            available_mib: mib(pool.available_bytes),
+            active: pool.active,
+        };
+        let pools = connection.pools().await?.into_iter().map(pool).collect();
+        Ok(HostThings { domains, networks, pools })
+    }
+}
+
+/// Our labs that have something on a host.
+struct Owners(BTreeSet<String>);
+
+impl Owners {
+    fn on(engine: &Engine, host: &str) -> Result<Owners, store::Error> {
+        let there = |lab: &LabSummary| lab.state != LabState::Designed && lab.hosts.split(',').any(|name| name == host);
+        Ok(Owners(engine.store().labs()?.into_iter().filter(there).map(|lab| lab.name).collect()))
+    }
+
+    /// The lab, and what it calls the thing of this name.
+    fn of<'a>(&self, name: &'a str) -> Option<(&'a str, &'a str)> {
+        name.split_once('.').filter(|(lab, _)| self.0.contains(*lab))
     }
 }
 
@@ -295,6 +467,29 @@ impl Hosts<'_> {
     /// All hosts, by name, but for the user's own session, which is always there.
     pub fn list(&self) -> Result<Vec<HostRow>, store::Error> {
         self.engine.store().hosts()
+    }
+
+    /// All hosts and the labs on them: this computer first, then by name. The user's own session is among them when a lab is there.
+    pub fn summaries(&self) -> Result<Vec<HostSummary>, store::Error> {
+        let labs = self.engine.store().labs()?;
+        let summary = |name: String, remote: Option<Remote>| HostSummary {
+            labs: labs.iter().filter(|lab| lab.hosts.split(',').any(|host| host == name)).map(|lab| lab.name.clone()).collect(),
+            name,
+            is_local: remote.is_none(),
+            user: remote.as_ref().map(|remote| remote.user.clone()),
+            port: remote.as_ref().map(|remote| remote.port),
+            address: remote.map(|remote| remote.address),
+        };
+        let mut hosts: Vec<HostSummary> = self.list()?.into_iter().map(|row| summary(row.name, row.remote)).collect();
+        let session = summary(SESSION.to_owned(), None);
+        hosts.extend(Some(session).filter(|session| !session.labs.is_empty()));
+        hosts.sort_by_key(|host| (!host.is_local, host.name.clone()));
+        Ok(hosts)
+    }
+
+    /// What is on a host, ours and others'.
+    pub async fn things(&self, name: &str) -> Result<HostThings, Error> {
+        self.get(name)?.things(self.engine).await
     }
 
     /// Adds a host that is reached by SSH: connects, looks at its libvirt, and pins the key that it has shown and that `trust`, the

@@ -2,22 +2,24 @@
 //! digest; machines are copy-on-write clones of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use vlm_lab::{model::Size, problems::ImageFacts};
 
 use crate::{
     Engine, Resource,
     catalog::{self, Check, Entry},
-    disk,
-    download::{self, Limits, Progress, Wanted},
+    chain, disk,
+    download::{self, Digest, Limits, Progress, Wanted},
+    hosts,
     process::{self, Line, Program},
     store::{self, ImageRow, LabState, now_ms, rfc3339},
     terraform::create_private_dir,
@@ -46,6 +48,45 @@ pub struct Image {
     pub file_mib: u32,
     /// When it was added, RFC 3339 in UTC.
     pub added: String,
+    /// Labs with machines that start from it.
+    pub used_by: Vec<String>,
+}
+
+/// Where an image lies on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct ImagePlace {
+    /// The host.
+    pub host: String,
+    /// Its file there; none where it does not lie there.
+    pub path: Option<String>,
+    /// What it takes up, in MiB.
+    pub bytes_mib: Option<u32>,
+    /// Why the host could not be asked.
+    pub error: Option<String>,
+}
+
+/// An image that can be downloaded, as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct CatalogEntry {
+    /// Its name in lab files.
+    pub name: String,
+    /// What it is.
+    pub title: String,
+    /// Where it comes from.
+    pub url: String,
+    /// `sha256` or `sha512` where its digest is known here, `published sha256` or `published sha512` where its vendor publishes it,
+    /// `nothing`.
+    pub verified_by: String,
+    /// Whether it is the user's entry.
+    pub own: bool,
+    /// Whether an image of that name is here.
+    pub here: bool,
+    /// Whether a recipe builds one of that name, too.
+    pub recipe: bool,
+    /// The account that the image makes by itself.
+    pub user: Option<String>,
 }
 
 /// Why an image could not be added, built or removed.
@@ -156,9 +197,11 @@ impl Images<'_> {
     /// All images, by name.
     pub fn list(&self) -> Result<Vec<Image>, Error> {
         let rows = self.engine.store().images()?;
+        let mut used = self.used()?;
         Ok(rows
             .into_iter()
             .map(|row| Image {
+                used_by: used.remove(&row.name).unwrap_or_default(),
                 name: row.name,
                 digest: row.digest,
                 source: row.source,
@@ -167,6 +210,92 @@ impl Images<'_> {
                 added: rfc3339(row.added_at_ms),
             })
             .collect())
+    }
+
+    /// Labs by the images that their machines start from. Those that cannot be read use none.
+    fn used(&self) -> Result<BTreeMap<String, Vec<String>>, Error> {
+        let mut used: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for summary in self.engine.store().labs()? {
+            let row = self.engine.store().lab(&summary.name)?;
+            let Some(lab) = row.and_then(|row| vlm_lab::file::read(&row.document).ok()) else { continue };
+            let images: BTreeSet<String> = lab.machines().into_iter().map(|machine| machine.image).collect();
+            images.into_iter().for_each(|image| used.entry(image).or_default().push(summary.name.clone()));
+        }
+        Ok(used)
+    }
+
+    /// What can be downloaded, as lists show it, by name.
+    pub fn catalog_entries(&self) -> Result<Vec<CatalogEntry>, Error> {
+        let here: BTreeSet<String> = self.engine.store().images()?.into_iter().map(|row| row.name).collect();
+        let entry = |entry: Entry| CatalogEntry {
+            here: here.contains(&entry.name),
+            recipe: RECIPES.iter().any(|(recipe, ..)| *recipe == entry.name),
+            verified_by: match &entry.check {
+                Check::Pinned(digest) => digest.algorithm.as_str().to_owned(),
+                Check::Published { algorithm, .. } => format!("published {}", algorithm.as_str()),
+                Check::Nothing => "nothing".to_owned(),
+            },
+            url: download::shown(&entry.url),
+            own: entry.typed,
+            name: entry.name,
+            title: entry.title,
+            user: entry.user,
+        };
+        Ok(self.catalog()?.into_values().map(entry).collect())
+    }
+
+    /// What the catalog has under `name`; or, with a `url`, what lies there. With a digest, it must be that.
+    pub fn entry(&self, name: &str, url: Option<&str>, digest: Option<Digest>) -> Result<Entry, Error> {
+        let mut entry = match url {
+            Some(url) => Entry::of_address(url, digest.clone())?,
+            None => self.catalog()?.remove(name).ok_or_else(|| Error::NotInCatalog(name.to_owned()))?,
+        };
+        if let Some(digest) = digest {
+            entry.check = Check::Pinned(digest);
+        }
+        Ok(entry)
+    }
+
+    /// Reads the file of an image again: whether it still is what its digest says. Takes a while.
+    pub async fn verify(&self, name: &str) -> Result<bool, Error> {
+        let row = self.row(name)?;
+        let path = self.path(&row.digest);
+        let read = path.clone();
+        let found = tokio::task::spawn_blocking(move || file_digest(&read)).await.expect("hashing does not panic");
+        let (found, _) = found.map_err(|source| Error::Io { what: format!("read {}", path.display()), source })?;
+        Ok(found == row.digest)
+    }
+
+    /// Where an image lies, on each host. One that cannot be asked says why.
+    pub async fn places(&self, name: &str) -> Result<Vec<ImagePlace>, Error> {
+        let volume = format!("{}.qcow2", self.row(name)?.digest);
+        let mut looks = JoinSet::new();
+        for (index, host) in self.engine.hosts().list()?.into_iter().map(|row| row.name).enumerate() {
+            let (engine, volume) = (self.engine.clone(), volume.clone());
+            looks.spawn(async move {
+                let look = async {
+                    let connection = engine.hosts().get(&host)?.connection().await?;
+                    Ok::<_, hosts::Error>(connection.volume_files(engine.settings().pool()).await?)
+                };
+                let place = match look.await {
+                    Ok(files) => {
+                        let file = files.into_iter().find(|file| file.name == volume);
+                        let bytes_mib = file.as_ref().map(|file| file.allocated_bytes.div_ceil(1 << 20) as u32);
+                        ImagePlace { host, path: file.map(|file| file.path), bytes_mib, error: None }
+                    }
+                    Err(error) => ImagePlace { host, path: None, bytes_mib: None, error: Some(chain(&error)) },
+                };
+                (index, place)
+            });
+        }
+        let mut places = looks.join_all().await;
+        places.sort_by_key(|(index, _)| *index);
+        Ok(places.into_iter().map(|(_, place)| place).collect())
+    }
+
+    fn row(&self, name: &str) -> Result<ImageRow, Error> {
+        let row = self.engine.store().images()?.into_iter().find(|row| row.name == name);
+        row.ok_or_else(|| Error::Unknown(name.to_owned()))
     }
 
     /// What can be downloaded, by name.
@@ -318,7 +447,7 @@ impl Images<'_> {
         let dir = self.work_dir()?;
         let (made, virtual_bytes) = disk::as_qcow2(path, shown, ours, dir.path(), cancel).await?;
         let file = made.clone();
-        let (digest, file_bytes) = tokio::task::spawn_blocking(move || digest(&file))
+        let (digest, file_bytes) = tokio::task::spawn_blocking(move || file_digest(&file))
             .await
             .expect("hashing does not panic")
             .map_err(|source| Error::Io { what: format!("read {}", made.display()), source })?;
@@ -350,7 +479,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 }
 
 /// SHA-256 in hex, and length, of a file; its bytes are on the disk when this returns.
-fn digest(path: &Path) -> io::Result<(String, u64)> {
+fn file_digest(path: &Path) -> io::Result<(String, u64)> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let length = io::copy(&mut file, &mut HashWriter(&mut hasher))?;

@@ -12,16 +12,17 @@ use vlm_lab::{
     Lab, Machine,
     file::{self, Checked},
     lifecycle::DomainState,
-    model::{Ansible, MachineSpec},
+    model::{Ansible, Firmware, MachineSpec, Nic},
     place::{Offer, Placement, place},
-    problems::{Problem, Surroundings},
+    problems::{Problem, Surroundings, wrong_lab_name},
 };
 
 use crate::{
-    Engine, Resource, chain, deploy, hosts, images,
+    Engine, Resource, chain, deploy, export, hosts, images,
     lock::{self, Lock},
     runs::RunSummary,
     store::{self, LabRow, LabState, LabSummary, LabToSave},
+    terraform::{create_private_dir, write_private},
 };
 
 /// Why something about a lab could not be done.
@@ -42,9 +43,31 @@ pub enum Error {
     /// The lab's lock.
     #[error(transparent)]
     Lock(#[from] lock::Error),
+    /// No machine of that name.
+    #[error("lab `{lab}` has no machine `{machine}`")]
+    NoMachine {
+        /// The lab.
+        lab: String,
+        /// The machine.
+        machine: String,
+    },
     /// It is on a host.
     #[error("lab `{0}` is deployed; destroy it first")]
     Deployed(String),
+    /// A name that no lab can have.
+    #[error("{0}")]
+    Name(String),
+    /// There is one of that name.
+    #[error("there is a lab `{0}` already; choose another name")]
+    Taken(String),
+    /// A lab that is saved under the name of another.
+    #[error("this is the lab `{lab}`, and its file says `{name}`; clone it to have it under another name")]
+    OtherName {
+        /// The lab that is edited.
+        lab: String,
+        /// The name in its file.
+        name: String,
+    },
     /// A file.
     #[error("could not {what}")]
     Io {
@@ -53,6 +76,160 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+}
+
+/// A lab as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct LabDocument {
+    /// Its name.
+    pub name: String,
+    /// Counts up with every save.
+    pub revision: u32,
+    /// The lab file, as its author wrote it.
+    pub text: String,
+    /// The folder that the lab file lies in.
+    pub dir: String,
+    /// How it lies on its canvas; in the canvas' own words.
+    pub layout: Option<String>,
+}
+
+/// A lab that was saved out of a file.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct SavedLab {
+    /// Its name.
+    pub name: String,
+    /// Its revision now.
+    pub revision: u32,
+    /// What is wrong with it, or good to know.
+    pub problems: Vec<Problem>,
+}
+
+/// What a text would be as a lab.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct CheckedText {
+    /// Its name; none where the text makes no lab.
+    pub name: Option<String>,
+    /// What is wrong with it, or good to know.
+    pub problems: Vec<Problem>,
+    /// Its machines, in the order of the file, replicas unfolded.
+    pub machines: Vec<DesignedMachine>,
+}
+
+/// A machine as its design says, with what is derived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct DesignedMachine {
+    /// Its name.
+    pub name: String,
+    /// The machine in the file that it comes from: without the number of a replica.
+    pub spec: String,
+    /// What its author says of it.
+    pub description: Option<String>,
+    /// The host that it is, or would be, placed on.
+    pub host: String,
+    /// Its image.
+    pub image: String,
+    /// Virtual CPUs.
+    pub vcpus: u32,
+    /// Memory, in MiB.
+    pub memory_mib: u32,
+    /// Size of its system disk, in words.
+    pub disk: String,
+    /// Its network cards, in order.
+    pub nics: Vec<DesignedNic>,
+    /// How it boots.
+    pub firmware: FirmwareKind,
+    /// The account that is made in it.
+    pub user: String,
+    /// Machines that must be configured before it starts.
+    pub depends_on: Vec<String>,
+    /// Its published ports.
+    pub ports: Vec<DesignedPort>,
+}
+
+/// A network card of a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct DesignedNic {
+    /// The network that it is on.
+    pub network: String,
+    /// Its MAC address.
+    pub mac: String,
+    /// Its IPv4 address, where it is known beforehand.
+    pub address: Option<String>,
+}
+
+/// A published port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct DesignedPort {
+    /// This computer's.
+    pub local: u16,
+    /// The guest's.
+    pub guest: u16,
+}
+
+/// What a machine boots with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub enum FirmwareKind {
+    /// SeaBIOS.
+    Bios,
+    /// OVMF, without secure boot.
+    Uefi,
+}
+
+impl From<Firmware> for FirmwareKind {
+    fn from(firmware: Firmware) -> FirmwareKind {
+        match firmware {
+            Firmware::Bios => FirmwareKind::Bios,
+            Firmware::Uefi => FirmwareKind::Uefi,
+        }
+    }
+}
+
+impl From<Machine> for DesignedMachine {
+    fn from(machine: Machine) -> DesignedMachine {
+        DesignedMachine {
+            memory_mib: machine.memory.as_mib() as u32,
+            disk: machine.disk.to_string(),
+            nics: nics_of(&machine),
+            firmware: machine.firmware.into(),
+            ports: machine.ports.iter().map(|(local, guest)| DesignedPort { local: *local, guest: *guest }).collect(),
+            name: machine.name,
+            spec: machine.spec,
+            description: machine.description,
+            host: machine.host,
+            image: machine.image,
+            vcpus: machine.vcpus,
+            user: machine.user,
+            depends_on: machine.depends_on,
+        }
+    }
+}
+
+/// The network cards of a machine, in order.
+pub(crate) fn nics_of(machine: &Machine) -> Vec<DesignedNic> {
+    let nic = |nic: &Nic| DesignedNic {
+        network: nic.network.clone(),
+        mac: nic.mac.to_string(),
+        address: nic.address.map(|address| address.to_string()),
+    };
+    machine.nics.iter().map(nic).collect()
+}
+
+/// A rendered file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct LabFile {
+    /// Its path in the lab's folder.
+    pub path: String,
+    /// What it says.
+    pub text: String,
 }
 
 /// A lab with its machines as they are now.
@@ -93,6 +270,16 @@ pub struct MachineStatus {
     pub vcpus: u32,
     /// Memory, in MiB.
     pub memory_mib: u32,
+    /// The machine in the file that it comes from: without the number of a replica.
+    pub spec: String,
+    /// What its author says of it.
+    pub description: Option<String>,
+    /// Its network cards, in order.
+    pub nics: Vec<DesignedNic>,
+    /// Size of its system disk, in words.
+    pub disk: String,
+    /// How it boots.
+    pub firmware: FirmwareKind,
 }
 
 /// What can be asked of labs.
@@ -131,6 +318,7 @@ impl Labs<'_> {
                 dir: &dir.to_string_lossy(),
                 machine_count: machines.len() as u32,
                 hosts: &hosts_of(&machines),
+                description: lab.description.as_deref(),
             },
             expected,
         )?;
@@ -138,9 +326,127 @@ impl Labs<'_> {
         Ok((lab.name, revision))
     }
 
+    /// What a text would be as a lab: as `lab`, or as a new one. Saves nothing.
+    pub fn check_text(&self, text: &str, lab: Option<&str>) -> Result<CheckedText, Error> {
+        let row = lab.map(|lab| self.get(lab)).transpose()?;
+        let dir = match &row {
+            Some(row) => PathBuf::from(&row.dir),
+            None => self.folder_of_new(text),
+        };
+        let Checked { lab, problems } = self.check(text, &dir)?;
+        let machines = match (&lab, &row) {
+            (Some(lab), Some(row)) if lab.name == row.name => placed(row, lab),
+            (Some(lab), _) => lab.machines(),
+            (None, _) => Vec::new(),
+        };
+        Ok(CheckedText { name: lab.map(|lab| lab.name), problems, machines: machines.into_iter().map(Into::into).collect() })
+    }
+
+    /// Where the files of a lab are looked for that is not saved yet.
+    fn folder_of_new(&self, text: &str) -> PathBuf {
+        let name = file::read(text).map(|lab| lab.name).unwrap_or_default();
+        match wrong_lab_name(&name) {
+            None => self.engine.dirs().design(&name),
+            Some(_) => self.engine.dirs().data.join("designs"),
+        }
+    }
+
+    /// Saves what was edited here: over the revision `expected` of `lab`, or as a new lab in a folder of ours. An imperfect one is
+    /// saved as well.
+    pub fn save_text(
+        &self,
+        text: &str,
+        lab: Option<&str>,
+        expected: Option<u32>,
+        layout: Option<&str>,
+    ) -> Result<SavedLab, Error> {
+        let named = match self.check_text(text, lab)? {
+            CheckedText { name: Some(name), .. } => name,
+            CheckedText { problems, .. } => return Err(Error::Unreadable(problems)),
+        };
+        let dir = match lab {
+            Some(lab) if lab != named => return Err(Error::OtherName { lab: lab.to_owned(), name: named }),
+            Some(lab) => PathBuf::from(self.get(lab)?.dir),
+            None => self.new_folder(&named)?,
+        };
+        let (name, revision) = self.save(text, &dir, expected)?;
+        let row = self.get(&name)?;
+        if let Some(layout) = layout {
+            self.engine.store().save_layout(row.id, layout)?;
+        }
+        if dir == self.engine.dirs().design(&name) {
+            let path = dir.join("lab.yaml");
+            let io = |source| Error::Io { what: format!("write {}", path.display()), source };
+            create_private_dir(&dir).and_then(|()| write_private(&path, text)).map_err(io)?;
+        }
+        Ok(SavedLab { name, revision, problems: self.check(text, &dir)?.problems })
+    }
+
+    /// The folder of a lab that is not there yet, which a name decides.
+    fn new_folder(&self, name: &str) -> Result<PathBuf, Error> {
+        if let Some(wrong) = wrong_lab_name(name) {
+            return Err(Error::Name(wrong));
+        }
+        if self.engine.store().lab(name)?.is_some() {
+            return Err(Error::Taken(name.to_owned()));
+        }
+        Ok(self.engine.dirs().design(name))
+    }
+
+    /// Saves the lab file at `path` as a lab of its name, also an imperfect one. Its folder stays where it is.
+    pub fn import(&self, path: &Path) -> Result<SavedLab, Error> {
+        let io = |source| Error::Io { what: format!("read {}", path.display()), source };
+        let text = fs::read_to_string(path).map_err(io)?;
+        let full = fs::canonicalize(path).map_err(io)?;
+        let dir = full.parent().unwrap_or(Path::new("/"));
+        let checked = self.check(&text, dir)?;
+        let Some(lab) = checked.lab else { return Err(Error::Unreadable(checked.problems)) };
+        if let Some(wrong) = wrong_lab_name(&lab.name) {
+            return Err(Error::Name(wrong));
+        }
+        // Its next revision, if it was read from there before; another lab of that name is somebody else's work.
+        if self.engine.store().lab(&lab.name)?.is_some_and(|row| Path::new(&row.dir) != dir) {
+            return Err(Error::Taken(lab.name));
+        }
+        let (name, revision) = self.save(&text, dir, None)?;
+        Ok(SavedLab { name, revision, problems: checked.problems })
+    }
+
+    /// Saves a lab once more under another name, with the files that it names and its canvas.
+    pub fn clone(&self, name: &str, new_name: &str) -> Result<SavedLab, Error> {
+        let (row, lab) = self.read(name)?;
+        let dir = self.new_folder(new_name)?;
+        for path in authors_files(lab.machines.values(), Path::new(&row.dir)) {
+            let (from, to) = (Path::new(&row.dir).join(&path), dir.join(&path));
+            // What a draft names and is not there, is not there in its clone.
+            if from.exists() {
+                export::copy(&from, &to)?;
+            }
+        }
+        let text = file::renamed(&row.document, new_name).expect("it was read before");
+        let layout = self.engine.store().layout(row.id)?;
+        self.save_text(&text, None, None, layout.as_deref())
+    }
+
+    /// A lab as it is stored.
+    pub fn document(&self, name: &str) -> Result<LabDocument, Error> {
+        let row = self.get(name)?;
+        let layout = self.engine.store().layout(row.id)?;
+        Ok(LabDocument { name: row.name, revision: row.revision, text: row.document, dir: row.dir, layout })
+    }
+
+    /// Notes how a lab lies on its canvas. That makes no new revision.
+    pub fn save_layout(&self, name: &str, layout: &str) -> Result<(), Error> {
+        Ok(self.engine.store().save_layout(self.get(name)?.id, layout)?)
+    }
+
     /// All labs, by name.
     pub fn list(&self) -> Result<Vec<LabSummary>, Error> {
-        Ok(self.engine.store().labs()?)
+        let mut labs = self.engine.store().labs()?;
+        for lab in &mut labs {
+            lab.last_run = lab.last_run.take().map(|run| self.engine.runs().as_it_is(run));
+        }
+        Ok(labs)
     }
 
     /// The stored lab of that name.
@@ -181,7 +487,12 @@ impl Labs<'_> {
                     state: states.get(&(machine.host.clone(), machine.name.clone())).copied(),
                     configured: known.is_some_and(|row| row.ready && row.configured.is_some()),
                     address: known.and_then(|row| row.address.clone()).or(machine.address().map(|a| a.to_string())),
+                    nics: nics_of(&machine),
+                    disk: machine.disk.to_string(),
+                    firmware: machine.firmware.into(),
                     name: machine.name,
+                    spec: machine.spec,
+                    description: machine.description,
                     host: machine.host,
                     image: machine.image,
                     vcpus: machine.vcpus,
@@ -189,7 +500,7 @@ impl Labs<'_> {
                 }
             })
             .collect();
-        let last_run = self.engine.store().runs(name, 1)?.pop().map(|run| self.engine.runs().as_it_is(name, run));
+        let last_run = self.engine.store().runs(name, 1)?.pop().map(|run| self.engine.runs().as_it_is(run));
         Ok(LabStatus { name: row.name, state: row.state, revision: row.revision, machines, last_run, unknown })
     }
 
@@ -252,6 +563,9 @@ impl Labs<'_> {
             fs::remove_dir_all(&dir).map_err(|source| Error::Io { what: what(), source })?;
         }
         self.engine.store().remove_lab(name)?;
+        // Of a folder of ours, what we wrote goes; where its author put more, it stays.
+        let design = self.engine.dirs().design(name);
+        let _ = fs::remove_file(design.join("lab.yaml")).and_then(|()| fs::remove_dir(&design));
         self.engine.stale(Resource::Labs);
         Ok(())
     }

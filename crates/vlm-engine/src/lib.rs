@@ -20,6 +20,10 @@ pub mod labs;
 pub mod libvirt;
 pub mod lock;
 pub mod logs;
+pub mod machines;
+pub mod meters;
+pub mod passphrase;
+mod picture;
 pub mod ports;
 pub mod process;
 pub mod readiness;
@@ -29,6 +33,7 @@ pub mod settings;
 mod site;
 pub mod ssh;
 pub mod store;
+pub mod templates;
 pub mod terraform;
 pub mod tools;
 
@@ -44,8 +49,20 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    deploy::Runs, doctor::Doctor, hosts::Hosts, images::Images, labs::Labs, ports::Ports, runs::RunId, settings::Settings,
-    ssh::ask::Asker, store::Store, tools::Tools,
+    deploy::Runs,
+    doctor::Doctor,
+    hosts::Hosts,
+    images::Images,
+    labs::Labs,
+    machines::Machines,
+    passphrase::Passphrase,
+    ports::Ports,
+    runs::RunId,
+    settings::{AppSettings, Settings},
+    ssh::ask::Asker,
+    store::Store,
+    templates::Templates,
+    tools::Tools,
 };
 
 /// Where our files lie.
@@ -80,6 +97,11 @@ impl Dirs {
         self.data.join("vlm.sqlite3")
     }
 
+    /// The folder of a lab that was designed here, and not read from a file somewhere.
+    pub fn design(&self, name: &str) -> PathBuf {
+        self.data.join("designs").join(name)
+    }
+
     /// The folder of everything that is rendered and kept for a lab while it is deployed.
     pub fn lab(&self, name: &str) -> PathBuf {
         self.data.join("labs").join(name)
@@ -99,6 +121,16 @@ pub enum Resource {
     Runs,
     /// Images.
     Images,
+    /// Settings.
+    Settings,
+    /// The audit.
+    Activity,
+}
+
+impl Resource {
+    /// All of them.
+    pub const ALL: [Resource; 6] =
+        [Resource::Hosts, Resource::Labs, Resource::Runs, Resource::Images, Resource::Settings, Resource::Activity];
 }
 
 /// What the engine announces.
@@ -167,6 +199,7 @@ struct Inner {
     hosts: Mutex<HashMap<String, Arc<hosts::Host>>>,
     active: Mutex<HashMap<RunId, CancellationToken>>,
     asker: Asker,
+    meters: meters::Meters,
 }
 
 impl Engine {
@@ -203,6 +236,7 @@ impl Engine {
             active: Default::default(),
             asker: Asker::new(hosts::Remembering { secrets: secrets.clone(), asker: Asker::default() }),
             secrets,
+            meters: Default::default(),
         };
         Ok(Engine { inner: Arc::new(inner) })
     }
@@ -249,6 +283,20 @@ impl Engine {
         Labs { engine: self }
     }
 
+    /// Machines of labs, one by one.
+    pub fn machines(&self) -> Machines<'_> {
+        Machines { engine: self }
+    }
+
+    /// The passphrase that opens windows.
+    pub fn passphrase(&self) -> Passphrase<'_> {
+        Passphrase { engine: self }
+    }
+
+    pub(crate) fn meters(&self) -> &meters::Meters {
+        &self.inner.meters
+    }
+
     /// Plans, deploys and their like.
     pub fn runs(&self) -> Runs<'_> {
         Runs { engine: self }
@@ -257,6 +305,11 @@ impl Engine {
     /// Published ports.
     pub fn ports(&self) -> Ports<'_> {
         Ports { engine: self }
+    }
+
+    /// Templates of labs.
+    pub fn templates(&self) -> Templates<'_> {
+        Templates { engine: self }
     }
 
     /// Base images.
@@ -269,14 +322,29 @@ impl Engine {
         Tools { engine: self }
     }
 
-    /// The newest lines of the audit, newest first.
-    pub fn audit(&self, limit: u32) -> Result<Vec<store::AuditRow>, store::Error> {
-        self.inner.store.audit_rows(None, limit)
+    /// The newest lines of the audit, newest first: with `lab`, those about the lab and its runs; with a `text`, those that have it.
+    pub fn audit(&self, lab: Option<&str>, text: &str, limit: u32) -> Result<Vec<store::AuditRow>, store::Error> {
+        self.inner.store.audit_rows(lab, text, limit)
     }
 
-    /// The newest lines of the audit about a lab and its runs, newest first.
-    pub fn audit_of(&self, lab: &str, limit: u32) -> Result<Vec<store::AuditRow>, store::Error> {
-        self.inner.store.audit_rows(Some(lab), limit)
+    /// Writes the whole audit into a file, as CSV (RFC 4180), oldest line first.
+    pub fn export_audit(&self, to: &Path) -> Result<(), store::Error> {
+        let rows = self.inner.store.audit_rows(None, "", u32::MAX)?;
+        let text = store::csv(&rows);
+        terraform::write_private(to, text).map(drop).map_err(|source| store::Error::Copy { path: to.to_owned(), source })
+    }
+
+    /// Puts one of our copies of the database in its place. Returns where the present one is kept. Everything that was read from
+    /// the database is out of date then; whoever shows something does best to start again.
+    pub fn restore(&self, copy: &Path) -> Result<Option<PathBuf>, store::Error> {
+        if !self.active().lock().expect("no panic while runs are noted").is_empty() {
+            return Err(store::Error::RunAtWork);
+        }
+        let kept = self.inner.store.restore(copy);
+        for resource in Resource::ALL {
+            self.stale(resource);
+        }
+        kept
     }
 
     /// Makes a verified copy of the database: at `to`, which must not be there yet, or among the copies that we keep.
@@ -294,6 +362,27 @@ impl Engine {
         &self.inner.dirs
     }
 
+    /// The settings as their file has them now; what of them is at work was read when the engine was opened.
+    pub fn read_settings(&self) -> Result<AppSettings, settings::Error> {
+        AppSettings::read(&self.settings_path())
+    }
+
+    /// Writes settings into their file. They count when the engine is opened the next time.
+    pub fn save_settings(&self, settings: &AppSettings) -> Result<(), settings::Error> {
+        let changed = settings.write(&self.settings_path())?;
+        if !changed.is_empty() {
+            if let Err(error) = self.inner.store.audit("save_settings", "settings.toml", &changed.join(", ")) {
+                log::warn!("the audit does not know that settings were saved: {}", chain(&error));
+            }
+            self.stale(Resource::Settings);
+        }
+        Ok(())
+    }
+
+    fn settings_path(&self) -> PathBuf {
+        self.inner.dirs.config.join("settings.toml")
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
     }
@@ -304,6 +393,10 @@ impl Engine {
 
     pub(crate) fn stale(&self, resource: Resource) {
         let _ = self.inner.events.send(Event::Stale(resource)); // nobody may be listening
+        // What changes has its line in the audit.
+        if !matches!(resource, Resource::Activity) {
+            let _ = self.inner.events.send(Event::Stale(Resource::Activity));
+        }
     }
 
     pub(crate) fn active(&self) -> &Mutex<HashMap<RunId, CancellationToken>> {

@@ -20,6 +20,7 @@ use rustix::{
     fs::FlockOperation,
     process::{Pid, Signal},
 };
+use serde::Serialize;
 use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
@@ -105,6 +106,26 @@ impl fmt::Display for Door {
     }
 }
 
+/// A port of this computer that leads into a lab, as windows show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct LabPort {
+    /// This computer's port.
+    pub local: u16,
+    /// The machine.
+    pub machine: String,
+    /// The host it is on.
+    pub host: String,
+    /// The guest's port.
+    pub guest: u16,
+    /// The guest's address, once it is known.
+    pub address: Option<String>,
+    /// Whether the lab publishes it; else it is our way to the machine's SSH server.
+    pub published: bool,
+    /// Whether somebody keeps it open now.
+    pub open: bool,
+}
+
 /// Whether a port of the loopback interface can be had.
 pub(crate) fn is_free(port: u16) -> bool {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
@@ -133,6 +154,32 @@ impl Ports<'_> {
             doors.extend(ssh.get(&machine.name).map(|ours| (*ours, door(22, false))));
         }
         Ok(doors)
+    }
+
+    /// The ports of a lab, and which of them are open.
+    pub fn list(&self, lab: &str) -> Result<Vec<LabPort>, Error> {
+        let open = self.kept(lab)?;
+        let port = |(local, door): (u16, Door)| LabPort {
+            open: open.contains(&local),
+            local,
+            machine: door.machine,
+            host: door.host,
+            guest: door.to.1,
+            address: door.to.0.map(|address| address.to_string()),
+            published: door.published,
+        };
+        Ok(self.of(lab)?.into_iter().map(port).collect())
+    }
+
+    /// The ports that the lab's keeper holds open.
+    fn kept(&self, lab: &str) -> Result<Vec<u16>, Error> {
+        if self.keeper(lab)?.is_none() {
+            return Ok(Vec::new());
+        }
+        let path = self.lock_path(lab);
+        let text = fs::read_to_string(&path).map_err(|source| Error::Io { path, source })?;
+        // As `describe` has it, behind the keeper's number.
+        Ok(text.lines().skip(1).filter_map(|line| line.split_once(' ')?.0.parse().ok()).collect())
     }
 
     /// Makes sure that a machine's SSH server can be reached from this computer: after a restart of it nobody keeps the port.

@@ -96,6 +96,8 @@ impl RunStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct RunSummary {
+    /// The lab.
+    pub lab: String,
     /// Its id.
     pub id: RunId,
     /// What it does.

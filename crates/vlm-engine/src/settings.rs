@@ -6,9 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use toml_edit::{DocumentMut, Value};
 
-use crate::logs;
+use crate::{
+    logs,
+    terraform::{create_private_dir, write_private},
+};
 
 /// The settings.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -44,6 +48,17 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The file, to be written.
+    #[error("could not write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What somebody wants to set, in a sentence.
+    #[error("{0}")]
+    Value(String),
     /// Its text.
     #[error("{}:{line}:{column}: {message}", path.display())]
     Text {
@@ -56,6 +71,134 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+}
+
+/// The settings as people read and write them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct AppSettings {
+    /// terraform or tofu, where it is not on PATH.
+    pub terraform: Option<String>,
+    /// ansible-playbook, where ours is not wanted.
+    pub ansible_playbook: Option<String>,
+    /// Name of the storage pool on hosts.
+    pub pool: Option<String>,
+    /// Folder of that pool on hosts, if it must be made.
+    pub pool_path: Option<String>,
+    /// How many machines may be coming up at once.
+    pub starts_at_once: Option<u32>,
+    /// How long a machine may take to be ready, in seconds.
+    pub ready_limit_s: Option<u32>,
+    /// How much is logged.
+    pub log: Option<String>,
+    /// The file.
+    pub path: String,
+}
+
+impl AppSettings {
+    /// Reads the file; none means that nothing is set.
+    pub fn read(path: &Path) -> Result<AppSettings, Error> {
+        let settings = Settings::read(path)?;
+        let text = |path: Option<PathBuf>| path.map(|path| path.display().to_string());
+        Ok(AppSettings {
+            terraform: text(settings.terraform),
+            ansible_playbook: text(settings.ansible_playbook),
+            pool: settings.pool,
+            pool_path: text(settings.pool_path),
+            starts_at_once: settings.starts_at_once.map(|count| count.get() as u32),
+            ready_limit_s: settings.ready_limit_s.map(|limit| limit as u32),
+            log: settings.log.map(|level| level.to_string().to_lowercase()),
+            path: path.display().to_string(),
+        })
+    }
+
+    /// Writes what differs into the file, and leaves its comments and order alone. Returns the names of what was changed.
+    pub fn write(&self, path: &Path) -> Result<Vec<&'static str>, Error> {
+        if let Some(wrong) = self.wrong() {
+            return Err(Error::Value(wrong));
+        }
+        let before = AppSettings::read(path)?;
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
+        };
+        let mut document: DocumentMut = text.parse().expect("it was read before");
+        let mut changed = Vec::new();
+        for ((name, now), (_, then)) in self.values().into_iter().zip(before.values()) {
+            if now == then {
+                continue;
+            }
+            changed.push(name);
+            match now {
+                None => drop(document.remove(name)),
+                Some(now) => {
+                    let mut value = match now {
+                        Set::Text(text) => Value::from(text),
+                        Set::Number(number) => Value::from(i64::from(number)),
+                    };
+                    match document.get_mut(name).and_then(|item| item.as_value_mut()) {
+                        Some(old) => {
+                            // The comment behind it is its decoration.
+                            *value.decor_mut() = old.decor().clone();
+                            *old = value;
+                        }
+                        None => drop(document.insert(name, value.into())),
+                    }
+                }
+            }
+        }
+        if changed.is_empty() {
+            return Ok(changed);
+        }
+        let io = |source| Error::Write { path: path.to_owned(), source };
+        create_private_dir(path.parent().expect("it lies in a folder")).map_err(io)?;
+        write_private(path, document.to_string()).map_err(io)?;
+        Ok(changed)
+    }
+
+    fn values(&self) -> [(&'static str, Option<Set>); 7] {
+        let text = |value: &Option<String>| value.clone().map(Set::Text);
+        let number = |value: Option<u32>| value.map(Set::Number);
+        [
+            ("terraform", text(&self.terraform)),
+            ("ansible_playbook", text(&self.ansible_playbook)),
+            ("pool", text(&self.pool)),
+            ("pool_path", text(&self.pool_path)),
+            ("starts_at_once", number(self.starts_at_once)),
+            ("ready_limit_s", number(self.ready_limit_s)),
+            ("log", text(&self.log)),
+        ]
+    }
+
+    /// What cannot be set, in a sentence.
+    fn wrong(&self) -> Option<String> {
+        for (name, path) in
+            [("terraform", &self.terraform), ("ansible_playbook", &self.ansible_playbook), ("pool_path", &self.pool_path)]
+        {
+            if let Some(path) = path.as_deref().filter(|path| !Path::new(path).is_absolute()) {
+                return Some(format!("`{path}` is no full path; begin `{name}` with /"));
+            }
+        }
+        let plain = |pool: &str| !pool.is_empty() && pool.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        if let Some(pool) = self.pool.as_deref().filter(|pool| !plain(pool)) {
+            return Some(format!("`{pool}` is no name for a pool; use letters, digits, dots, hyphens and underscores"));
+        }
+        if self.starts_at_once == Some(0) {
+            return Some("`starts_at_once` is 0, and no machine would ever start; write 1 or more".into());
+        }
+        if let Some(word) = self.log.as_deref().filter(|word| logs::level(word).is_none()) {
+            return Some(format!("`{word}` is no level: off, error, warn, info, debug or trace"));
+        }
+        None
+    }
+}
+
+/// A value that is set.
+#[derive(PartialEq)]
+enum Set {
+    Text(String),
+    Number(u32),
 }
 
 impl Settings {

@@ -9,7 +9,7 @@ use vlm_engine::store::{
 };
 
 fn save(store: &Store, name: &str, document: &str) {
-    let lab = LabToSave { name, document, dir: "/labs", machine_count: 1, hosts: "local" };
+    let lab = LabToSave { name, document, dir: "/labs", machine_count: 1, hosts: "local", description: None };
     store.save_lab(&lab, None).unwrap();
 }
 
@@ -104,7 +104,7 @@ fn a_restore_says_what_is_lost_and_keeps_what_was_there() {
     let store = Store::open(&path).unwrap();
     assert_eq!(names(&store), ["one"]);
     assert_eq!(store.lab("one").unwrap().unwrap().document, "1");
-    assert_eq!(store.audit_rows(None, 1).unwrap()[0].action, "restore");
+    assert_eq!(store.audit_rows(None, "", 1).unwrap()[0].action, "restore");
     assert_eq!(backups::check_audit(&path).unwrap().misfit, None, "what a restore left behind is no misfit");
     drop(store);
 
@@ -150,7 +150,7 @@ fn an_older_database_is_copied_before_it_is_brought_up_to_date() {
     let store = Store::open(&path).unwrap();
     assert_eq!(store.lab("hello").unwrap().unwrap().revision, 2);
     let lines: Vec<String> = store
-        .audit_rows(None, 9)
+        .audit_rows(None, "", 9)
         .unwrap()
         .into_iter()
         .map(|row| format!("{} {} {}", row.line, row.action, row.detail))
@@ -158,7 +158,7 @@ fn an_older_database_is_copied_before_it_is_brought_up_to_date() {
     assert_eq!(
         lines,
         [
-            "5 migrate version 3 to 5",
+            "5 migrate version 3 to 6",
             "4 done 2 machines are ready",
             "3 deploy run 1",
             "2 save_lab revision 2",
@@ -174,7 +174,7 @@ fn an_older_database_is_copied_before_it_is_brought_up_to_date() {
     let restore = Restore::prepare(&path, None).unwrap();
     assert_eq!(restore.loss.to_string(), "1 line of the audit");
     restore.carry_out().unwrap();
-    assert_eq!(Store::open(&path).unwrap().audit_rows(None, 1).unwrap()[0].action, "restore");
+    assert_eq!(Store::open(&path).unwrap().audit_rows(None, "", 1).unwrap()[0].action, "restore");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_newer_database_is_refused_and_left_alone() {
         .unwrap();
     let before = fs::read(&path).unwrap();
     let Err(error) = Store::open(&path) else { panic!("it was opened") };
-    assert_eq!(error.to_string(), "the database is of version 99, this build knows 5: use a newer vlm");
+    assert_eq!(error.to_string(), "the database is of version 99, this build knows 6: use a newer vlm");
     assert!(fs::read(&path).unwrap() == before);
 }
 

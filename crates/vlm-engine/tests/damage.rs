@@ -42,7 +42,14 @@ fn fill(store: &Store, labs: u32) {
         store.save_image(&image).unwrap();
         for revision in 0..3 {
             let document = format!("version: 1\nname: {name}\n# revision {revision}\n{}", "# what it is for\n".repeat(60));
-            let lab = LabToSave { name: &name, document: &document, dir: "/home/ada/labs", machine_count: 2, hosts: "local" };
+            let lab = LabToSave {
+                name: &name,
+                document: &document,
+                dir: "/home/ada/labs",
+                machine_count: 2,
+                hosts: "local",
+                description: None,
+            };
             store.save_lab(&lab, None).unwrap();
         }
         let run = store.begin_run(&name, RunKind::Deploy, 3).unwrap();
@@ -222,7 +229,14 @@ fn a_damaged_database_is_named_and_its_last_good_copy_offered() {
     }
     {
         let store = Store::open(&path).unwrap();
-        let lab = LabToSave { name: "newer", document: "version: 1\nname: newer\n", dir: "/", machine_count: 0, hosts: "" };
+        let lab = LabToSave {
+            name: "newer",
+            document: "version: 1\nname: newer\n",
+            dir: "/",
+            machine_count: 0,
+            hosts: "",
+            description: None,
+        };
         store.save_lab(&lab, None).unwrap();
     }
     // A letter inside a text: no structure is torn by it.
@@ -256,7 +270,7 @@ fn several_who_write_and_come_and_go_damage_nothing() {
         }
     });
     let store = Store::open(&path).unwrap();
-    assert_eq!(store.audit_rows(None, 1000).unwrap().len(), 4 * 8 * 5);
+    assert_eq!(store.audit_rows(None, "", 1000).unwrap().len(), 4 * 8 * 5);
     drop(store);
     // Read as a whole: a touched file is not trusted.
     fs::File::options()
@@ -299,7 +313,7 @@ fn what_a_killed_writer_said_is_there() {
         writer.wait().unwrap();
         count += said.count(); // what it still said in the meantime
         let store = Store::open(&path).unwrap_or_else(|error| panic!("round {round}: {error:?}"));
-        let there = store.audit_rows(None, 10_000).unwrap().len();
+        let there = store.audit_rows(None, "", 10_000).unwrap().len();
         // One more may be there whose writer did not come to say so.
         assert!(
             (before + count..=before + count + 1).contains(&there),

@@ -118,6 +118,7 @@ fn libvirt_of(words: &[&str]) -> Libvirt {
         active: text.contains("active"),
         autostart: text.contains("autostart"),
         available_bytes: text.rsplit(',').next().and_then(|mib| mib.parse::<u64>().ok()).map(|mib| mib << 20),
+        capacity_bytes: None,
     });
     let account = value("account").and_then(|text| text.split_once(':'));
     Libvirt {

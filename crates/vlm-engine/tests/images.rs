@@ -99,3 +99,25 @@ async fn what_is_taken_is_one_qcow2_file_that_needs_no_other() {
     // Two names, one content: one file.
     assert_eq!(world.stored().len(), 2);
 }
+
+#[tokio::test]
+async fn an_image_is_verified_again_and_says_who_uses_it() {
+    let Some(world) = World::new() else { return };
+    let file = world.write("d.qcow2", world.qcow2());
+    let images = world.engine.images();
+    images.add("ours", &file, &CancellationToken::new()).await.unwrap();
+    let text =
+        "version: 1\nname: one\nnetworks: { lan: { cidr: 10.77.1.0/24 } }\nmachines: { a: { image: ours, replicas: 2 } }\n";
+    world.engine.labs().save_text(text, None, None, None).unwrap();
+    let image = images.list().unwrap().remove(0);
+    assert_eq!(image.used_by, ["one"]);
+    assert!(images.verify("ours").await.unwrap());
+    let stored = images.path(&image.digest);
+    let mut bytes = fs::read(&stored).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&stored, bytes).unwrap();
+    assert!(!images.verify("ours").await.unwrap());
+    fs::remove_file(&stored).unwrap();
+    assert!(images.verify("ours").await.is_err());
+    assert!(images.verify("none").await.is_err());
+}

@@ -124,3 +124,46 @@ async fn a_daemon_that_is_not_there_is_named() {
     assert!(matches!(error, Error::Connect { .. }), "{error}");
     assert!(error.to_string().starts_with("could not reach libvirt at qemu+unix:///system?socket="), "{error}");
 }
+
+#[tokio::test]
+async fn a_domain_is_held_goes_on_and_starts_anew() {
+    let connection = Connection::open(&Target::Test).await.unwrap();
+    connection.suspend("test").await.unwrap();
+    assert_eq!(state(&connection, "test").await, DomainState::Paused);
+    connection.resume("test").await.unwrap();
+    assert_eq!(state(&connection, "test").await, DomainState::Running);
+    connection.reboot("test").await.unwrap();
+    assert_eq!(state(&connection, "test").await, DomainState::Running);
+    let error = connection.resume("nobody").await.unwrap_err().to_string();
+    assert!(error.starts_with("could not resume domain `nobody`: "), "{error}");
+}
+
+#[tokio::test]
+async fn domains_are_measured_in_one_question() {
+    let (connection, expected) = world(10).await;
+    let mut measured = connection.measured().await.unwrap();
+    measured.sort_by(|a, b| a.domain.name.cmp(&b.domain.name));
+    assert_eq!(measured.iter().map(|measured| measured.domain.clone()).collect::<Vec<_>>(), expected);
+    assert!(measured[0].numbers.contains_key("state.state"), "{:?}", measured[0].numbers);
+    assert_eq!(measured[0].sum("block", "rd.bytes"), 0, "this driver tells nothing of disks");
+}
+
+#[tokio::test]
+async fn a_host_tells_its_pools_networks_and_definitions() {
+    let connection = Connection::open(&Target::Test).await.unwrap();
+    let pools = connection.pools().await.unwrap();
+    let pool = &pools["default-pool"];
+    assert!(pool.active && pool.capacity_bytes >= pool.available_bytes && pool.capacity_bytes > Some(0), "{pool:?}");
+    assert_eq!(connection.active_networks().await.unwrap().into_iter().collect::<Vec<_>>(), ["default"]);
+    assert!(connection.definition("test").await.unwrap().starts_with("<domain"));
+}
+
+#[tokio::test]
+async fn a_screen_is_shown_while_the_domain_is_on() {
+    let connection = Connection::open(&Target::Test).await.unwrap();
+    // The driver's own picture is a file that not every package of libvirt has.
+    if let Ok(picture) = connection.screenshot("test").await {
+        assert!(picture.expect("it is on").starts_with(b"\x89PNG"));
+    }
+    assert!(connection.screenshot("nobody").await.is_err());
+}

@@ -7,7 +7,7 @@ use vlm_engine::{
 };
 
 fn lab(document: &str) -> LabToSave<'_> {
-    LabToSave { name: "hello", document, dir: "/labs", machine_count: 2, hosts: "local" }
+    LabToSave { name: "hello", document, dir: "/labs", machine_count: 2, hosts: "local", description: None }
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn a_save_counts_revisions_and_refuses_an_old_one() {
     let row = store.lab("hello").unwrap().unwrap();
     assert_eq!((row.document.as_str(), row.state), ("two", LabState::Designed));
     let audit: Vec<String> = store
-        .audit_rows(None, 10)
+        .audit_rows(None, "", 10)
         .unwrap()
         .into_iter()
         .map(|row| format!("{} {} {}", row.action, row.object, row.detail))

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     model::{Ansible, Lab},
-    problems::{self, Finding, Problem, Surroundings},
+    problems::{self, Finding, Problem, Surroundings, path::at},
 };
 
 mod structure;
@@ -70,6 +70,26 @@ pub fn read(text: &str) -> Result<Lab, Vec<Problem>> {
 /// Writes a lab file for a lab that was made elsewhere.
 pub fn write(lab: &Lab) -> String {
     write::write(lab)
+}
+
+/// The text of a lab file with another name of the lab, and else as it is. None where the text makes no lab.
+pub fn renamed(text: &str, name: &str) -> Option<String> {
+    let read = structure::read(text);
+    let (mut lab, spot) = (read.lab?, read.spot?);
+    let (place, _) = spot.find(&at!["name"]);
+    let line_start: usize = text.split_inclusive('\n').take(place.line as usize - 1).map(str::len).sum();
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let start = line.char_indices().nth(place.column as usize - 1).map_or(line.len(), |(at, _)| at);
+    let value = &line[start..];
+    let end = match value.chars().next() {
+        Some(quote @ ('"' | '\'')) => value[1..].find(quote).map_or(value.len(), |end| end + 2),
+        _ => value.find([' ', '\t', ',', '}', '#']).unwrap_or(value.len()),
+    };
+    let at = line_start + start;
+    let written = format!("{}{name}{}", &text[..at], &text[at + end..]);
+    lab.name = name.to_owned();
+    // Where the name is written in a way of its own, the lab as a whole is written anew.
+    Some(if structure::read(&written).lab.as_ref() == Some(&lab) { written } else { write(&lab) })
 }
 
 /// The JSON Schema of the lab file, generated from the model.

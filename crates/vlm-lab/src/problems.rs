@@ -23,6 +23,7 @@ mod networks;
 pub(crate) mod path;
 
 pub(crate) use crate::file::Unread;
+pub use names::wrong_lab_name;
 
 /// How many machines a lab may have: enough for any one that this is made for, and few enough to be told at once.
 const MAX_MACHINES: u64 = 10_000;

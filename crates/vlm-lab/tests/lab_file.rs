@@ -412,3 +412,24 @@ fn thousand() -> String {
     }
     text
 }
+
+#[test]
+fn a_lab_is_renamed_and_else_stays_as_its_author_wrote_it() {
+    for (written, expected) in [
+        ("name: old # why\nversion: 1\n", "name: new # why\nversion: 1\n"),
+        ("version: 1\nname:   \"old\"\n# end", "version: 1\nname:   new\n# end"),
+        ("version: 1\nname: 'old'   # it's ours\n", "version: 1\nname: new   # it's ours\n"),
+        ("{version: 1, name: old, description: old}", "{version: 1, name: new, description: old}"),
+        ("version: 1\r\nname: old\r\n", "version: 1\r\nname: new\r\n"),
+        ("\u{feff}version: 1\nname: old\n", "\u{feff}version: 1\nname: new\n"),
+    ] {
+        assert_eq!(file::renamed(written, "new").as_deref(), Some(expected), "{written}");
+    }
+    // Where the name is written in a way of its own, comments are lost, and nothing else.
+    let odd = "version: 1 # one\nname: >-\n  old\ndescription: |\n  a\n";
+    let renamed = file::renamed(odd, "new").unwrap();
+    let (mut before, after) = (file::read(odd).unwrap(), file::read(&renamed).unwrap());
+    before.name = "new".into();
+    assert_eq!(before, after);
+    assert_eq!(file::renamed("machines: [", "new"), None);
+}

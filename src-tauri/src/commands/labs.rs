@@ -1,29 +1,20 @@
-//! Labs: the list, one with its machines, and lab files that become labs.
+//! Labs: designs, and what is there of them.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
+use tauri::{State, WebviewWindow};
+use vlm_engine::{
+    Engine, deploy,
+    export::{export, export_file, files},
+    labs::{CheckedText, LabDocument, LabFile, LabStatus, SavedLab},
+    ports::LabPort,
+    store::LabSummary,
 };
-
-use serde::Serialize;
-use specta::Type;
-use tauri::State;
-use vlm_engine::{Engine, labs::LabStatus, store::LabSummary};
-use vlm_lab::problems::Problem;
+use vlm_lab::{file, problems::Problem};
 
 use super::blocking;
-use crate::error::{CommandError, CommandResult};
-
-/// A lab that was saved out of a file.
-#[derive(Debug, Serialize, Type)]
-pub struct SavedLab {
-    /// Its name.
-    pub name: String,
-    /// Its revision now.
-    pub revision: u32,
-    /// What is wrong with it, or good to know.
-    pub problems: Vec<Problem>,
-}
+use crate::{
+    dialogs::{self, LABS, shown},
+    error::{CommandError, CommandResult},
+};
 
 /// All labs, by name.
 #[tauri::command]
@@ -39,32 +30,87 @@ pub async fn lab_status(engine: State<'_, Engine>, name: String) -> CommandResul
     Ok(engine.labs().status(&name).await?)
 }
 
+/// A lab as it is stored.
+#[tauri::command]
+#[specta::specta]
+pub async fn read_lab(engine: State<'_, Engine>, name: String) -> CommandResult<LabDocument> {
+    blocking(&engine, move |engine| engine.labs().document(&name)).await
+}
+
 /// What is wrong with a lab as it is stored, or good to know.
 #[tauri::command]
 #[specta::specta]
 pub async fn check_lab(engine: State<'_, Engine>, name: String) -> CommandResult<Vec<Problem>> {
     blocking(&engine, move |engine| {
-        let row = engine.labs().get(&name)?;
-        Ok::<_, CommandError>(engine.labs().check(&row.document, Path::new(&row.dir))?.problems)
+        let document = engine.labs().document(&name)?;
+        Ok::<_, CommandError>(engine.labs().check_text(&document.text, Some(&name))?.problems)
     })
     .await
 }
 
-/// Saves the lab file at `path` as a lab of its name, also an imperfect one.
+/// What a text would be as a lab, whose files lie where those of `lab` do.
 #[tauri::command]
 #[specta::specta]
-pub async fn save_lab_file(engine: State<'_, Engine>, path: String) -> CommandResult<SavedLab> {
-    blocking(&engine, move |engine| {
-        let path = full_path(&path)?;
-        let unread = |error| CommandError::refused(format!("could not read {}: {error}", path.display()), "check the path");
-        let text = fs::read_to_string(&path).map_err(unread)?;
-        let full = fs::canonicalize(&path).map_err(unread)?;
-        let dir = full.parent().unwrap_or(Path::new("/"));
-        let (name, revision) = engine.labs().save(&text, dir, None)?;
-        let problems = engine.labs().check(&text, dir)?.problems;
-        Ok::<_, CommandError>(SavedLab { name, revision, problems })
-    })
-    .await
+pub async fn check_text(engine: State<'_, Engine>, text: String, lab: Option<String>) -> CommandResult<CheckedText> {
+    blocking(&engine, move |engine| engine.labs().check_text(&text, lab.as_deref())).await
+}
+
+/// Saves a text over the revision `expected` of `lab`, or as a new lab, also an imperfect one.
+#[tauri::command]
+#[specta::specta]
+pub async fn save_lab(
+    engine: State<'_, Engine>,
+    text: String,
+    lab: Option<String>,
+    expected: Option<u32>,
+    layout: Option<String>,
+) -> CommandResult<SavedLab> {
+    blocking(&engine, move |engine| engine.labs().save_text(&text, lab.as_deref(), expected, layout.as_deref())).await
+}
+
+/// Notes how a lab lies on its canvas; that makes no new revision.
+#[tauri::command]
+#[specta::specta]
+pub async fn save_layout(engine: State<'_, Engine>, name: String, layout: String) -> CommandResult<()> {
+    blocking(&engine, move |engine| engine.labs().save_layout(&name, &layout)).await
+}
+
+/// Saves a lab file that a person chooses as a lab of its name; none where nothing was chosen.
+#[tauri::command]
+#[specta::specta]
+pub async fn import_lab(window: WebviewWindow, engine: State<'_, Engine>) -> CommandResult<Option<SavedLab>> {
+    let Some(path) = dialogs::open_file(&window, Some(LABS)).await else { return Ok(None) };
+    blocking(&engine, move |engine| engine.labs().import(&path)).await.map(Some)
+}
+
+/// Writes a lab as plain files into a folder of its name, in one that a person chooses. Answers that folder.
+#[tauri::command]
+#[specta::specta]
+pub async fn export_lab(window: WebviewWindow, engine: State<'_, Engine>, name: String) -> CommandResult<Option<String>> {
+    engine.labs().get(&name)?;
+    let Some(folder) = dialogs::open_folder(&window).await else { return Ok(None) };
+    let dir = folder.join(&name);
+    let answer = shown(&dir);
+    blocking(&engine, move |engine| export(engine, &name, &dir).map_err(|error| CommandError::of_lab(error, &name))).await?;
+    Ok(Some(answer))
+}
+
+/// Writes a lab's file alone where a person wants it. Answers that place.
+#[tauri::command]
+#[specta::specta]
+pub async fn export_lab_file(window: WebviewWindow, engine: State<'_, Engine>, name: String) -> CommandResult<Option<String>> {
+    engine.labs().get(&name)?;
+    let Some(path) = dialogs::save_file(&window, LABS, &format!("{name}.yaml")).await else { return Ok(None) };
+    let answer = shown(&path);
+    blocking(&engine, move |engine| export_file(engine, &name, &path)).await?;
+    Ok(Some(answer))
+}
+
+/// Saves a lab once more under another name.
+#[tauri::command]
+#[specta::specta]
+pub async fn clone_lab(engine: State<'_, Engine>, name: String, new_name: String) -> CommandResult<SavedLab> {
+    blocking(&engine, move |engine| engine.labs().clone(&name, &new_name)).await
 }
 
 /// Forgets the design of a lab that is on no host.
@@ -74,30 +120,23 @@ pub async fn forget_lab(engine: State<'_, Engine>, name: String) -> CommandResul
     blocking(&engine, move |engine| engine.labs().remove(&name)).await
 }
 
-/// A path as people type it: `~` is their home; a window has no folder that anything could be relative to.
-pub fn full_path(text: &str) -> CommandResult<PathBuf> {
-    let text = text.trim();
-    let home = || env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    let path = match text.strip_prefix("~/") {
-        Some(rest) => home().join(rest),
-        None => PathBuf::from(text),
-    };
-    if path.is_absolute() {
-        Ok(path)
-    } else {
-        Err(CommandError::refused(format!("`{text}` is no full path"), "begin it with / or ~/"))
-    }
+/// What a deploy of a lab would write for Terraform, cloud-init and Ansible, without keys.
+#[tauri::command]
+#[specta::specta]
+pub async fn lab_files(engine: State<'_, Engine>, name: String) -> CommandResult<Vec<LabFile>> {
+    blocking(&engine, move |engine| files(engine, &name)).await
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Ports of this computer that lead into a lab.
+#[tauri::command]
+#[specta::specta]
+pub async fn lab_ports(engine: State<'_, Engine>, name: String) -> CommandResult<Vec<LabPort>> {
+    blocking(&engine, move |engine| engine.ports().list(&name).map_err(deploy::Error::from)).await
+}
 
-    #[test]
-    fn paths_are_full_or_below_home() {
-        assert_eq!(full_path(" /srv/lab.yaml\n").unwrap(), Path::new("/srv/lab.yaml"));
-        assert!(full_path("~/lab.yaml").unwrap().is_absolute());
-        assert_eq!(full_path("lab.yaml").unwrap_err().message, "`lab.yaml` is no full path");
-        assert_eq!(full_path("").unwrap_err().message, "`` is no full path");
-    }
+/// The JSON Schema of lab files.
+#[tauri::command]
+#[specta::specta]
+pub async fn lab_schema() -> CommandResult<String> {
+    Ok(file::schema().to_string())
 }

@@ -4,10 +4,17 @@ use vlm_engine::Engine;
 
 use crate::error::{CommandError, CommandResult};
 
+pub mod activity;
+pub mod desk;
+pub mod doctor;
 pub mod hosts;
 pub mod images;
 pub mod labs;
+pub mod lock;
+pub mod machines;
 pub mod runs;
+pub mod settings;
+pub mod templates;
 
 /// Does what reads files or the database away from the threads that serve windows.
 async fn blocking<T, E>(engine: &Engine, work: impl FnOnce(&Engine) -> Result<T, E> + Send + 'static) -> CommandResult<T>

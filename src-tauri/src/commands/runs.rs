@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde::Serialize;
 use specta::Type;
 use tauri::{AppHandle, State, WebviewWindow, ipc::Channel};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use vlm_engine::{
     Engine,
     deploy::{self, PlannedRun},
+    journal::{StepRecord, StepState},
     runs::{RunEvent, RunId, RunKind, RunSummary},
 };
 use vlm_lab::{
@@ -19,8 +20,9 @@ use vlm_lab::{
 
 use super::blocking;
 use crate::{
-    desk::{Desk, PlanId},
+    desk::{Desk, Followed, PlanId},
     error::{CommandError, CommandResult},
+    notifications,
 };
 
 /// A plan as a window shows it. It is kept here, with its lab's lock, until it is carried out or discarded.
@@ -56,6 +58,58 @@ pub struct Plan {
     pub terraform_dir: String,
     /// Whether there is nothing to do.
     pub empty: bool,
+    /// What each host is asked for.
+    pub hosts: Vec<HostShare>,
+    /// What Terraform itself says of the plan.
+    pub raw: String,
+}
+
+/// What a plan asks of a host.
+#[derive(Debug, Serialize, Type)]
+pub struct HostShare {
+    /// Its name.
+    pub host: String,
+    /// Whether guests run on KVM there.
+    pub kvm: bool,
+    /// How we know.
+    pub why: String,
+    /// Memory that the machines to be started there take, in MiB.
+    pub needs_memory_mib: u32,
+    /// Memory that the host could give them, in MiB.
+    pub has_memory_mib: u32,
+}
+
+/// How a run that did not end well is taken up again.
+#[derive(Debug, Serialize, Type)]
+pub struct ResumePlan {
+    /// The run.
+    pub run: RunSummary,
+    /// What is left to do, to be confirmed as any plan; none where the run is begun anew as it is.
+    pub plan: Option<Plan>,
+}
+
+/// A step of a run, as it was noted when it was done.
+#[derive(Debug, Serialize, Type)]
+pub struct RunStep {
+    /// `apply/local`, `start/web-1` …
+    pub step: String,
+    /// Where it stood then.
+    pub state: StepProgress,
+    /// When, in milliseconds since 1970 (UTC).
+    #[specta(type = u32)]
+    pub at_ms: i64,
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
+#[serde(rename_all = "snake_case")]
+pub enum StepProgress {
+    /// About to be done.
+    Begun,
+    /// Done.
+    Done,
+    /// Given up.
+    Failed,
 }
 
 /// A machine or network in a plan, with the resources that stand behind it.
@@ -71,35 +125,41 @@ pub struct PlannedThing {
 const FOLLOW_EVERY: Duration = Duration::from_millis(100);
 /// How many events go to a window at once.
 const FOLLOW_BATCH: u32 = 2_000;
-/// How long closing waits for runs to end before it leaves them to die with us.
-const QUIT_LIMIT: Duration = Duration::from_secs(60);
 
-/// Plans what a deploy of a lab would do.
+/// Plans what a deploy of a lab would do, its machines placed on `hosts` where they name none.
 #[tauri::command]
 #[specta::specta]
-pub async fn start_plan(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String) -> CommandResult<Plan> {
-    let slot = desk.slot(&lab);
-    let mut slot = slot.lock().await;
-    *slot = None; // its lock is needed
-    let planned =
-        engine.runs().plan(&lab, &[], &CancellationToken::new()).await.map_err(|error| CommandError::of_lab(error, &lab))?;
-    let shown = shown(&engine, desk.new_plan_id(), &planned);
-    *slot = Some((shown.id, planned));
-    Ok(shown)
+pub async fn start_plan(
+    engine: State<'_, Engine>,
+    desk: State<'_, Desk>,
+    lab: String,
+    hosts: Vec<String>,
+) -> CommandResult<Plan> {
+    plan(&engine, &desk, &lab, RunKind::Deploy, &hosts).await
 }
 
 /// Plans to take a lab away.
 #[tauri::command]
 #[specta::specta]
 pub async fn plan_destroy(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String) -> CommandResult<Plan> {
-    let slot = desk.slot(&lab);
-    let mut slot = slot.lock().await;
-    *slot = None;
-    let planned =
-        engine.runs().plan_destroy(&lab, &CancellationToken::new()).await.map_err(|error| CommandError::of_lab(error, &lab))?;
-    let shown = shown(&engine, desk.new_plan_id(), &planned);
-    *slot = Some((shown.id, planned));
-    Ok(shown)
+    plan(&engine, &desk, &lab, RunKind::Destroy, &[]).await
+}
+
+/// Plans how the last run of a lab is taken up, which did not end well. A start or a stop needs no plan.
+#[tauri::command]
+#[specta::specta]
+pub async fn plan_resume(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String) -> CommandResult<ResumePlan> {
+    let of = lab.clone();
+    let run = blocking(&engine, move |engine| engine.runs().unfinished(&of)).await?;
+    let Some(run) = run else {
+        let message = format!("nothing of `{lab}` is to be taken up: its last run ended well or is at work");
+        return Err(CommandError::refused(message, ""));
+    };
+    let plan = match run.kind {
+        RunKind::Deploy | RunKind::Destroy => Some(plan(&engine, &desk, &lab, run.kind, &[]).await?),
+        RunKind::Start | RunKind::Stop => None,
+    };
+    Ok(ResumePlan { run, plan })
 }
 
 /// Gives a lab free whose plan is no longer shown.
@@ -113,43 +173,61 @@ pub async fn discard_plan(desk: State<'_, Desk>, lab: String, plan: PlanId) -> C
 /// Applies the deploy that was shown as `plan`, and follows it through to configured guests.
 #[tauri::command]
 #[specta::specta]
-pub async fn start_deploy(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String, plan: PlanId) -> CommandResult<RunId> {
-    carry_out(&engine, &desk, &lab, plan, RunKind::Deploy).await
+pub async fn start_deploy(
+    app: AppHandle,
+    engine: State<'_, Engine>,
+    desk: State<'_, Desk>,
+    lab: String,
+    plan: PlanId,
+) -> CommandResult<RunId> {
+    carry_out(&app, &engine, &desk, &lab, plan, RunKind::Deploy).await
 }
 
 /// Takes a lab away as it was shown in `plan`.
 #[tauri::command]
 #[specta::specta]
 pub async fn start_destroy(
+    app: AppHandle,
     engine: State<'_, Engine>,
     desk: State<'_, Desk>,
     lab: String,
     plan: PlanId,
 ) -> CommandResult<RunId> {
-    carry_out(&engine, &desk, &lab, plan, RunKind::Destroy).await
+    carry_out(&app, &engine, &desk, &lab, plan, RunKind::Destroy).await
 }
 
 /// Powers on the machines of a deployed lab that are off. Answers no run when all are on.
 #[tauri::command]
 #[specta::specta]
-pub async fn start_lab(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String) -> CommandResult<Option<RunId>> {
+pub async fn start_lab(
+    app: AppHandle,
+    engine: State<'_, Engine>,
+    desk: State<'_, Desk>,
+    lab: String,
+) -> CommandResult<Option<RunId>> {
     let slot = desk.slot(&lab);
     slot.lock().await.take();
     let planned = engine.runs().plan_start(&lab).await.map_err(|error| CommandError::of_lab(error, &lab))?;
     if planned.is_empty() {
         return Ok(None);
     }
-    Ok(Some(begin(&engine, &desk, &lab, planned, false)?))
+    Ok(Some(begin(&app, &engine, &desk, &lab, planned, false)?))
 }
 
 /// Shuts the machines of a deployed lab down; with `force`, takes their power at once.
 #[tauri::command]
 #[specta::specta]
-pub async fn stop_lab(engine: State<'_, Engine>, desk: State<'_, Desk>, lab: String, force: bool) -> CommandResult<RunId> {
+pub async fn stop_lab(
+    app: AppHandle,
+    engine: State<'_, Engine>,
+    desk: State<'_, Desk>,
+    lab: String,
+    force: bool,
+) -> CommandResult<RunId> {
     let slot = desk.slot(&lab);
     slot.lock().await.take();
     let planned = engine.runs().plan_stop(&lab).await.map_err(|error| CommandError::of_lab(error, &lab))?;
-    begin(&engine, &desk, &lab, planned, force)
+    begin(&app, &engine, &desk, &lab, planned, force)
 }
 
 /// Asks a run of this process to end. Answers whether there was one: runs of other processes are cancelled there.
@@ -170,7 +248,7 @@ pub async fn follow_run(
     from_seq: u32,
     on_events: Channel<Vec<RunEvent>>,
 ) -> CommandResult<()> {
-    let unfollowed = desk.follow(window.label(), run);
+    let unfollowed = desk.follow(window.label(), Followed::Run(run));
     let mut every = interval(FOLLOW_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next = from_seq;
@@ -202,7 +280,7 @@ pub async fn follow_run(
 #[tauri::command]
 #[specta::specta]
 pub async fn unfollow_run(window: WebviewWindow, desk: State<'_, Desk>, run: RunId) -> CommandResult<()> {
-    desk.unfollow(window.label(), run);
+    desk.unfollow(window.label(), Followed::Run(run));
     Ok(())
 }
 
@@ -213,29 +291,71 @@ pub async fn list_runs(engine: State<'_, Engine>, lab: String) -> CommandResult<
     blocking(&engine, move |engine| engine.runs().list(&lab, 100)).await
 }
 
-/// Ends the application: cancels what is at work, waits for it, and leaves.
+/// The newest runs of all labs, newest first. Those at work are among them.
 #[tauri::command]
 #[specta::specta]
-pub async fn quit(app: AppHandle, engine: State<'_, Engine>, desk: State<'_, Desk>) -> CommandResult<()> {
-    let _ = timeout(QUIT_LIMIT, desk.end_all(&engine)).await; // what does not end dies with us
-    app.exit(0);
-    Ok(())
+pub async fn recent_runs(engine: State<'_, Engine>, limit: u32) -> CommandResult<Vec<RunSummary>> {
+    blocking(&engine, move |engine| engine.runs().recent(limit)).await
 }
 
-async fn carry_out(engine: &Engine, desk: &Desk, lab: &str, plan: PlanId, kind: RunKind) -> CommandResult<RunId> {
+/// The steps of a run as they were noted, oldest first.
+#[tauri::command]
+#[specta::specta]
+pub async fn run_steps(engine: State<'_, Engine>, run: RunId) -> CommandResult<Vec<RunStep>> {
+    let steps = blocking(&engine, move |engine| engine.runs().steps(run)).await?;
+    let step = |record: StepRecord| RunStep {
+        step: record.step,
+        state: match record.state {
+            StepState::Begun => StepProgress::Begun,
+            StepState::Done => StepProgress::Done,
+            StepState::Failed => StepProgress::Failed,
+        },
+        at_ms: record.at_ms,
+    };
+    Ok(steps.into_iter().map(step).collect())
+}
+
+/// Plans, and keeps the plan in the place of the lab's.
+async fn plan(engine: &Engine, desk: &Desk, lab: &str, kind: RunKind, hosts: &[String]) -> CommandResult<Plan> {
+    let slot = desk.slot(lab);
+    let mut slot = slot.lock().await;
+    *slot = None; // its lock is needed
+    let cancel = CancellationToken::new();
+    let of_lab = |error| CommandError::of_lab(error, lab);
+    let planned = match kind {
+        RunKind::Destroy => engine.runs().plan_destroy(lab, &cancel).await,
+        _ => engine.runs().plan(lab, hosts, &cancel).await,
+    };
+    let planned = planned.map_err(of_lab)?;
+    let raw = planned.raw(&cancel).await.map_err(of_lab)?;
+    let shown = shown(engine, desk.new_plan_id(), &planned, raw);
+    *slot = Some((shown.id, planned));
+    Ok(shown)
+}
+
+async fn carry_out(
+    app: &AppHandle,
+    engine: &Engine,
+    desk: &Desk,
+    lab: &str,
+    plan: PlanId,
+    kind: RunKind,
+) -> CommandResult<RunId> {
     let planned = desk.take_plan(lab, plan).await?;
     if planned.kind != kind {
         return Err(CommandError::no_plan(lab));
     }
-    begin(engine, desk, lab, planned, false)
+    begin(app, engine, desk, lab, planned, false)
 }
 
-fn begin(engine: &Engine, desk: &Desk, lab: &str, planned: PlannedRun, force: bool) -> CommandResult<RunId> {
+fn begin(app: &AppHandle, engine: &Engine, desk: &Desk, lab: &str, planned: PlannedRun, force: bool) -> CommandResult<RunId> {
+    let kind = planned.kind;
     let running = engine.runs().begin(planned, force).map_err(|error| CommandError::of_lab(error, lab))?;
-    Ok(desk.note_run(lab, running))
+    let (app, of) = (app.clone(), lab.to_owned());
+    Ok(desk.note_run(lab, running, move |ended, took| notifications::of_end(&app, &of, kind, ended, took)))
 }
 
-fn shown(engine: &Engine, id: PlanId, planned: &PlannedRun) -> Plan {
+fn shown(engine: &Engine, id: PlanId, planned: &PlannedRun, raw: String) -> Plan {
     let mut things: Vec<PlannedThing> =
         planned.planned.iter().map(|planned| PlannedThing { planned: planned.clone(), changes: Vec::new() }).collect();
     for change in &planned.changes {
@@ -248,6 +368,13 @@ fn shown(engine: &Engine, id: PlanId, planned: &PlannedRun) -> Plan {
             thing.changes.push(change.clone());
         }
     }
+    let share = |share: &deploy::HostShare| HostShare {
+        host: share.host.clone(),
+        kvm: share.acceleration.kvm,
+        why: share.acceleration.why.clone(),
+        needs_memory_mib: share.needs_memory_mib as u32,
+        has_memory_mib: share.has_memory_mib as u32,
+    };
     Plan {
         id,
         kind: planned.kind,
@@ -265,6 +392,8 @@ fn shown(engine: &Engine, id: PlanId, planned: &PlannedRun) -> Plan {
         warnings: planned.warnings.clone(),
         terraform_dir: planned.terraform_dirs().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", "),
         empty: planned.is_empty(),
+        hosts: planned.hosts.iter().map(share).collect(),
+        raw,
     }
 }
 

@@ -157,6 +157,7 @@ mod tests {
             path: format!("/pool/{name}"),
             backing: backing.map(Into::into),
             allocated_bytes: 3 << 20,
+            capacity_bytes: 4 << 30,
         }
     }
 

@@ -56,6 +56,8 @@ pub const MIN_LIBVIRT: (u32, u32, u32) = (5, 6, 0);
 const CALLS_AT_ONCE: usize = 4;
 /// How much of a volume is sent at a time; libvirt's own limit of a stream packet is 256 KiB less its header.
 const UPLOAD_CHUNK: usize = 256 * 1024 - 32;
+/// The largest picture of a screen that is taken, in bytes: 8K with three bytes a pixel, and some.
+const LARGEST_PICTURE: usize = 128 << 20;
 /// How long a connection may take to open.
 const OPEN_LIMIT: Duration = Duration::from_secs(20);
 /// How long the daemon may take to answer a question, or to take a piece of an upload.
@@ -191,6 +193,37 @@ pub struct Domain {
     pub state: DomainState,
 }
 
+/// A domain, and the numbers that libvirt has of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measured {
+    /// The domain.
+    pub domain: Domain,
+    /// By libvirt's names, such as `cpu.time`; see `virConnectGetAllDomainStats`.
+    pub numbers: BTreeMap<String, u64>,
+}
+
+impl Measured {
+    /// The number of that name; 0 where there is none.
+    pub fn number(&self, name: &str) -> u64 {
+        self.numbers.get(name).copied().unwrap_or(0)
+    }
+
+    /// The sum of a number over all of the domain's disks or network cards: `sum("block", "rd.bytes")`.
+    pub fn sum(&self, group: &str, name: &str) -> u64 {
+        (0..self.number(&format!("{group}.count"))).map(|index| self.number(&format!("{group}.{index}.{name}"))).sum()
+    }
+
+    /// The memory that it has, in MiB.
+    pub fn memory_mib(&self) -> u64 {
+        self.numbers.get("balloon.current").or(self.numbers.get("balloon.maximum")).map_or(0, |kib| kib / 1024)
+    }
+
+    /// Its virtual processors.
+    pub fn vcpus(&self) -> u32 {
+        self.numbers.get("vcpu.current").or(self.numbers.get("vcpu.maximum")).map_or(0, |count| *count as u32)
+    }
+}
+
 /// A network as libvirt lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Network {
@@ -297,6 +330,8 @@ pub struct DefinedPool {
     pub autostart: bool,
     /// Free space, in bytes; none of an inactive one.
     pub available_bytes: Option<u64>,
+    /// All space, in bytes; none of an inactive one.
+    pub capacity_bytes: Option<u64>,
 }
 
 /// A volume, and the file that it stands on.
@@ -310,6 +345,8 @@ pub struct VolumeFile {
     pub backing: Option<String>,
     /// What it takes up, in bytes.
     pub allocated_bytes: u64,
+    /// Size of the disk that it holds, in bytes.
+    pub capacity_bytes: u64,
 }
 
 /// What a domain is made of that it shares with its host.
@@ -631,6 +668,30 @@ impl Connection {
         self.call("list domains", stats::domains).await
     }
 
+    /// All domains with their sizes, and with what those that are on have used, in one go.
+    pub async fn measured(&self) -> Result<Vec<Measured>, Error> {
+        self.call("measure domains", stats::measured).await
+    }
+
+    /// Names of the networks that are active.
+    pub async fn active_networks(&self) -> Result<BTreeSet<String>, Error> {
+        self.call("list networks", |connect| {
+            let active = sys::VIR_CONNECT_LIST_NETWORKS_ACTIVE;
+            connect.list_all_networks(active)?.iter().map(|network| network.name()).collect()
+        })
+        .await
+    }
+
+    /// All storage pools as they are, by name.
+    pub async fn pools(&self) -> Result<BTreeMap<String, DefinedPool>, Error> {
+        self.call("list pools", |connect| {
+            let pool = |pool: &StoragePool| Ok((pool.name()?, defined_pool(pool)?));
+            let all = connect.list_all_storage_pools(0)?.iter().map(pool).collect::<Vec<Result<_, virt::error::Error>>>();
+            all.into_iter().filter(|pool| !matches!(pool, Err(error) if is_gone(error))).collect()
+        })
+        .await
+    }
+
     /// All networks.
     pub async fn networks(&self) -> Result<Vec<Network>, Error> {
         self.call("list networks", |connect| {
@@ -665,10 +726,7 @@ impl Connection {
                 Err(error) if is_gone(&error) => return Ok(None),
                 Err(error) => return Err(error),
             };
-            let active = pool.is_active()?;
-            let available_bytes = if active { Some(pool.info()?.available) } else { None };
-            let path = xml::pool_path(&pool.xml_desc(0)?);
-            Ok(Some(DefinedPool { path, active, autostart: pool.autostart()?, available_bytes }))
+            defined_pool(&pool).map(Some)
         })
         .await
     }
@@ -861,6 +919,58 @@ impl Connection {
     /// Asks a domain, by ACPI, to power off.
     pub async fn shut_down(&self, domain: &str) -> Result<(), Error> {
         self.on_domain(domain, "shut down", |domain| if domain.is_active()? { domain.shutdown() } else { Ok(()) }).await
+    }
+
+    /// Asks a domain, by ACPI, to start anew.
+    pub async fn reboot(&self, domain: &str) -> Result<(), Error> {
+        self.on_domain(domain, "reboot", |domain| domain.reboot(0)).await
+    }
+
+    /// Starts a domain anew as its reset button does.
+    pub async fn reset(&self, domain: &str) -> Result<(), Error> {
+        self.on_domain(domain, "reset", |domain| domain.reset().map(|_| ())).await
+    }
+
+    /// Lets a held domain go on.
+    pub async fn resume(&self, domain: &str) -> Result<(), Error> {
+        self.on_domain(domain, "resume", |domain| domain.resume().map(|_| ())).await
+    }
+
+    /// A domain's definition as it is now, without secrets.
+    pub async fn definition(&self, domain: &str) -> Result<String, Error> {
+        self.on_domain(domain, "look at", |domain| domain.xml_desc(0)).await
+    }
+
+    /// What a domain's first screen shows, as PPM or PNG; none where it is off or has no screen.
+    pub async fn screenshot(&self, domain: &str) -> Result<Option<Vec<u8>>, Error> {
+        let (what, name) = (format!("look at the screen of domain `{domain}`"), domain.to_owned());
+        let failed = what.clone();
+        self.blocking(what, ANSWER_LIMIT, move |connect, pulse| {
+            let failed = |error: virt::error::Error| Error::Call { what: failed.clone(), reason: error.message().to_owned() };
+            let domain = connect.lookup_domain_by_name(&name).map_err(failed)?;
+            let stream = Stream::new(connect, 0).map_err(failed)?;
+            match domain.screenshot(&stream, 0, 0) {
+                Ok(_) => {}
+                Err(error) if error.code() == ErrorNumber::OperationInvalid.into() => return Ok(None),
+                Err(error) => return Err(failed(error)),
+            }
+            let mut picture = Vec::new();
+            let mut buffer = vec![0; UPLOAD_CHUNK];
+            loop {
+                if pulse.is_unheard() || picture.len() > LARGEST_PICTURE {
+                    let _ = stream.abort();
+                    return Err(Error::Cancelled);
+                }
+                match stream.recv(&mut buffer).map_err(failed)? {
+                    n @ 1.. => picture.extend_from_slice(&buffer[..n as usize]),
+                    _ => break,
+                }
+                pulse.beat();
+            }
+            stream.finish().map_err(failed)?;
+            Ok(Some(picture))
+        })
+        .await
     }
 
     /// Takes the power from a domain.
@@ -1089,6 +1199,18 @@ fn active_pool(connect: &Connect, name: &str) -> Result<Option<StoragePool>, vir
         Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+fn defined_pool(pool: &StoragePool) -> Result<DefinedPool, virt::error::Error> {
+    let active = pool.is_active()?;
+    let info = if active { Some(pool.info()?) } else { None };
+    Ok(DefinedPool {
+        path: xml::pool_path(&pool.xml_desc(0)?),
+        active,
+        autostart: pool.autostart()?,
+        available_bytes: info.as_ref().map(|info| info.available),
+        capacity_bytes: info.as_ref().map(|info| info.capacity),
+    })
 }
 
 fn create_volume(pool: &StoragePool, xml: &str) -> Result<StorageVol, virt::error::Error> {

@@ -1,6 +1,7 @@
 //! libvirt's XML: facts out of it, and the two small documents we write. Nothing else in the product touches XML.
 
 use std::{
+    collections::BTreeMap,
     net::Ipv4Addr,
     path::{Path, PathBuf},
 };
@@ -123,16 +124,30 @@ pub fn uses(text: &str) -> Uses {
     }
 }
 
+/// The devices on the host that a running domain's network cards are, by MAC address in lower case.
+pub fn nic_devices(text: &str) -> BTreeMap<String, String> {
+    let Ok(document) = Document::parse(text) else { return BTreeMap::new() };
+    let nics = document.descendants().filter(|node| node.has_tag_name("interface"));
+    let device = |nic: Node<'_, '_>| {
+        let mac = children(nic, "mac").find_map(|mac| mac.attribute("address"))?.to_ascii_lowercase();
+        let device = children(nic, "target").find_map(|target| target.attribute("dev"))?.to_owned();
+        Some((mac, device))
+    };
+    nics.filter_map(device).collect()
+}
+
 /// A volume's name, file, backing file and size. See <https://libvirt.org/formatstorage.html>.
 pub fn volume(text: &str) -> VolumeFile {
-    let mut volume = VolumeFile { name: String::new(), path: String::new(), backing: None, allocated_bytes: 0 };
+    let mut volume =
+        VolumeFile { name: String::new(), path: String::new(), backing: None, allocated_bytes: 0, capacity_bytes: 0 };
     let Ok(document) = Document::parse(text) else { return volume };
     let root = document.root_element();
     let path_of = |part: &'static str| children(root, part).find_map(|node| child_text(node, "path"));
     volume.name = child_text(root, "name").unwrap_or_default();
     volume.path = path_of("target").unwrap_or_default();
     volume.backing = path_of("backingStore");
-    volume.allocated_bytes = child_text(root, "allocation").and_then(|bytes| bytes.parse().ok()).unwrap_or_default();
+    let bytes = |part| child_text(root, part).and_then(|bytes| bytes.parse().ok()).unwrap_or_default();
+    (volume.allocated_bytes, volume.capacity_bytes) = (bytes("allocation"), bytes("capacity"));
     volume
 }
 

@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::Serialize;
+
 use super::known_hosts::fits;
 
 /// Files that are included in files: OpenSSH's own limit.
@@ -170,6 +172,60 @@ impl Config {
             got.apply(file, true)?;
         }
         got.finish()
+    }
+}
+
+/// A host that the configuration names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct SshConfigHost {
+    /// Its name there.
+    pub alias: String,
+    /// Its name or address for the network, where the configuration says another.
+    pub host_name: Option<String>,
+    /// The account there, where the configuration says one.
+    pub user: Option<String>,
+    /// sshd's TCP port, where the configuration says one.
+    pub port: Option<u16>,
+}
+
+impl Config {
+    /// The hosts that it names, without patterns, in the order in which they stand there; and what it says of each, as far as that
+    /// can be read.
+    pub fn hosts(&self, here: &Here<'_>) -> Vec<SshConfigHost> {
+        let mut aliases = Vec::new();
+        self.files.iter().for_each(|file| file.names(&mut aliases));
+        let host = |alias: String| {
+            let mut got = Got::new(Asked { address: &alias, user: None, port: None }, here);
+            for file in &self.files {
+                if got.apply(file, true).is_err() {
+                    break; // who adds the host is told
+                }
+            }
+            let host_name = got.host_so_far().ok().filter(|name| *name != alias);
+            let (user, port) = (got.user.clone(), got.port);
+            SshConfigHost { alias, host_name, user, port }
+        };
+        aliases.into_iter().map(host).collect()
+    }
+}
+
+impl File {
+    /// Adds the names behind each `Host` that are no patterns, each once.
+    fn names(&self, names: &mut Vec<String>) {
+        for line in &self.lines {
+            match &line.what {
+                What::Host(words) => {
+                    for word in words.iter().filter(|word| !word.contains(['*', '?', '!'])) {
+                        if !names.contains(word) {
+                            names.push(word.clone());
+                        }
+                    }
+                }
+                What::Include(files) => files.iter().for_each(|file| file.names(names)),
+                What::Match(_) | What::Set(..) => {}
+            }
+        }
     }
 }
 
@@ -710,6 +766,32 @@ mod tests {
              `ProxyCommand none` for this host"
         );
         resolve(&[("config", text)], "lab2").unwrap();
+    }
+
+    #[test]
+    fn the_hosts_that_it_names_are_offered_without_patterns() {
+        let files = [
+            (
+                "config",
+                "Host lab1 lab2\n HostName 10.0.0.1\n User root\nHost *.lan !lab3\n Port 9\nInclude more\nHost *\n User ada\n",
+            ),
+            ("more", "Host lab1 far\n Port 2222\n ProxyCommand nc %h %p\nMatch host near\n User never\n"),
+        ];
+        let here = Here { home: Path::new("/home/ada"), user: "ada", uid: 1000, variable: &|_| None };
+        let hosts = config(&files).unwrap().hosts(&here);
+        let host = |alias: &str, host_name: Option<&str>, user: &str, port| SshConfigHost {
+            alias: alias.into(),
+            host_name: host_name.map(Into::into),
+            user: Some(user.into()),
+            port,
+        };
+        let ten = Some("10.0.0.1");
+        assert_eq!(
+            hosts,
+            [host("lab1", ten, "root", None), host("lab2", ten, "root", None), host("far", None, "ada", None)],
+            "what is included under `Host *.lan` is not of the others"
+        );
+        assert_eq!(config(&[("config", "User x\n")]).unwrap().hosts(&here), []);
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod login;
 mod route;
 mod trust;
 
-pub use route::Target;
+pub use route::{Target, config_hosts, identities};
 
 use std::{
     net::SocketAddr,

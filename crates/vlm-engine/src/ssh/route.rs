@@ -1,12 +1,15 @@
 //! The way to a host: what was typed and what the user's ssh configuration adds to it, one hop after the other.
 
 use std::{
+    fs::{self, File},
+    io::Read,
+    net::Ipv6Addr,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use super::{
-    config::{Asked, Config, Here, Resolved},
+    config::{Asked, Config, Here, Resolved, SshConfigHost},
     known_hosts::Name,
     link::{Error, Remote},
     trust::{Expected, KnownFile, Pin},
@@ -61,7 +64,45 @@ impl FromStr for Target {
     }
 }
 
+/// The hosts that the user's configuration names.
+pub fn config_hosts() -> Result<Vec<SshConfigHost>, Error> {
+    let (config, user) = of_user()?;
+    Ok(config.hosts(&user.here()))
+}
+
+/// Files of private keys in the user's `~/.ssh`, by name.
+pub fn identities() -> Vec<PathBuf> {
+    let home = std::env::var_os("HOME").map_or_else(|| "/".into(), PathBuf::from);
+    identities_in(&home.join(".ssh"))
+}
+
+fn identities_in(dir: &Path) -> Vec<PathBuf> {
+    let is_key = |path: &PathBuf| {
+        let mut head = [0; 64];
+        let read = File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+        let head = String::from_utf8_lossy(&head[..read]);
+        head.lines().next().is_some_and(|line| line.starts_with("-----BEGIN ") && line.ends_with(" PRIVATE KEY-----"))
+    };
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    // Opening what is no file may wait for ever.
+    let mut keys: Vec<PathBuf> = entries.filter(|path| path.is_file()).filter(is_key).collect();
+    keys.sort();
+    keys
+}
+
 impl Target {
+    /// What was typed into fields of its own, held to the same rules.
+    pub fn of(user: Option<&str>, address: &str, port: Option<u16>, identity: Option<PathBuf>) -> Result<Target, String> {
+        let is_ipv6 = address.split('%').next().is_some_and(|bare| bare.parse::<Ipv6Addr>().is_ok());
+        if address.contains('@') || address.contains(':') && !is_ipv6 {
+            return Err(format!("`{address}` is no address; write user and port into their own fields"));
+        }
+        let user = user.map_or(String::new(), |user| format!("{user}@"));
+        let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+        let port = port.map_or(String::new(), |port| format!(":{port}"));
+        Ok(Target { identity, ..format!("{user}{address}{port}").parse()? })
+    }
+
     /// The host to store: user and port as they are to stay, by the user's configuration where they were left out. The address
     /// stays as it was typed, so that an alias goes on to mean what the configuration says.
     pub fn remote(&self) -> Result<Remote, Error> {
@@ -250,5 +291,49 @@ fn hop(target: &Target, label: String, resolved: Resolved, accepted: Option<Know
         user: resolved.user,
         expected: Expected { name, pin: None, files, fingerprint: None },
         keys,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_into_fields_is_held_to_the_same_rules() {
+        let of = |user: Option<&str>, address: &str, port| {
+            Target::of(user, address, port, None).map(|target| (target.user, target.address, target.port))
+        };
+        assert_eq!(of(Some("ada"), "lab1", Some(22)).unwrap(), (Some("ada".into()), "lab1".into(), Some(22)));
+        assert_eq!(of(None, "fd00::7", None).unwrap(), (None, "fd00::7".into(), None));
+        for (user, address, port) in [
+            (None, "", None),
+            (None, "-oProxyCommand=x", None),
+            (None, "lab1:22", Some(22)),
+            (None, "root@lab1", None),
+            (Some("a b"), "lab1", None),
+            (Some("-l"), "lab1", None),
+            (None, "lab1", Some(0)),
+        ] {
+            assert!(of(user, address, port).is_err(), "{user:?} {address:?} {port:?}");
+        }
+    }
+
+    #[test]
+    fn private_keys_are_told_from_what_else_lies_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let pair = crate::ssh::generate_key().unwrap();
+        for (name, text) in [
+            ("lab", pair.private.as_str()),
+            ("id_rsa", "-----BEGIN RSA PRIVATE KEY-----\nx\n"),
+            ("lab.pub", pair.public.as_str()),
+            ("config", "Host *\n"),
+            ("empty", ""),
+            ("cert.pem", "-----BEGIN CERTIFICATE-----\n"),
+        ] {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        assert_eq!(identities_in(dir.path()), [dir.path().join("id_rsa"), dir.path().join("lab")]);
+        assert_eq!(identities_in(Path::new("/nowhere")), [PathBuf::new(); 0]);
     }
 }

@@ -20,8 +20,8 @@ use super::{
 };
 
 /// Tables that nobody changes without a line in the audit, in the same transaction. What is not here is a run's own record
-/// (events, journal, what became of machines) or a measurement; the run itself has its lines.
-const AUDITED: &[&str] = &["labs", "lab_revisions", "runs", "images", "hosts"];
+/// (events, journal, what became of machines), a measurement, or where a canvas has its nodes; the run itself has its lines.
+const AUDITED: &[&str] = &["labs", "lab_revisions", "runs", "images", "hosts", "passphrase"];
 
 /// The hash before the first line of the audit.
 pub(super) const NO_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -363,7 +363,7 @@ mod tests {
     #[test]
     fn no_change_is_committed_without_its_line() {
         let store = Store::in_memory().unwrap();
-        let lab = LabToSave { name: "one", document: "1", dir: "/", machine_count: 1, hosts: "local" };
+        let lab = LabToSave { name: "one", document: "1", dir: "/", machine_count: 1, hosts: "local", description: None };
         store.save_lab(&lab, None).unwrap();
         for sql in [
             "UPDATE labs SET document = '2'",
@@ -372,6 +372,7 @@ mod tests {
             "INSERT INTO hosts (name, added_at) VALUES ('x', 0)",
             "INSERT INTO images VALUES ('x', 'y', 'z', 1, 1, 1)",
             "INSERT INTO runs (lab, kind, status, revision, pid, started_at) VALUES ('one', 'deploy', 'running', 1, 1, 1)",
+            "INSERT INTO passphrase VALUES (1, 'x', NULL)",
         ] {
             let refused = store.with(|connection| Ok(connection.execute(sql, [])?)).unwrap_err();
             assert!(matches!(refused, Error::Unaudited), "{sql}: {refused:?}");
@@ -383,6 +384,6 @@ mod tests {
             assert!(crate::chain(&refused).contains("the audit is only added to"), "{sql}: {refused:?}");
         }
         assert_eq!(store.lab("one").unwrap().unwrap().document, "1");
-        assert_eq!(store.audit_rows(None, 100).unwrap().len(), 7);
+        assert_eq!(store.audit_rows(None, "", 100).unwrap().len(), 8);
     }
 }

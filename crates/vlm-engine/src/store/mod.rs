@@ -71,6 +71,12 @@ pub enum Error {
     /// The database is being restored, or is open elsewhere.
     #[error(transparent)]
     Lock(#[from] lock::Error),
+    /// It was closed for a restore, and what is there now does not open.
+    #[error("the database could not be opened again after it was closed for a restore; start the application again")]
+    Closed,
+    /// A run of this process would go on without its record.
+    #[error("a run is at work here; wait for it or cancel it, then restore")]
+    RunAtWork,
     /// Somebody saved the lab since the caller read it.
     #[error("lab `{lab}` was saved by somebody else meanwhile (revision {found}, not {expected})")]
     Conflict {
@@ -160,6 +166,12 @@ pub struct LabSummary {
     pub revision: u32,
     /// When it was last saved, RFC 3339 in UTC.
     pub updated: String,
+    /// What its author says of it.
+    pub description: Option<String>,
+    /// Machines that were ready when a run last saw them.
+    pub running: u32,
+    /// The last run.
+    pub last_run: Option<RunSummary>,
 }
 
 /// What we know of a deployed machine.
@@ -184,6 +196,15 @@ pub struct HostRow {
     pub name: String,
     /// How it is reached; none for this computer.
     pub remote: Option<Remote>,
+}
+
+/// What opens windows that are locked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassphraseRow {
+    /// Argon2's text of the passphrase: how it was hashed, the salt, the hash.
+    pub hash: String,
+    /// After how many minutes without a hand windows lock by themselves; never, where it is none.
+    pub idle_minutes: Option<u32>,
 }
 
 /// An image in the store.
@@ -229,16 +250,16 @@ pub struct Store {
 
 struct Inner {
     open: Mutex<Open>,
-    watch: Arc<Watch>,
     /// Where it lies; none in memory.
     path: Option<PathBuf>,
-    /// Held for as long as we have it open, together with others; `vlm restore` wants it alone.
-    _lock: Option<Lock>,
 }
 
 struct Open {
-    /// None only while it is being closed.
+    /// None only while it is being closed, or restored.
     connection: Option<Connection>,
+    watch: Arc<Watch>,
+    /// Held for as long as we have it open, together with others; `vlm restore` wants it alone.
+    lock: Option<Lock>,
     /// The files as we left them.
     stamp: Option<Stamp>,
     /// The day, since 1970, for which we know that there is a copy.
@@ -276,8 +297,8 @@ impl Store {
                 .map(drop)
                 .map_err(|source| Error::NoCopy { source: Box::new(source) })
         })?;
-        let mut open = Open { connection: Some(connection), stamp: None, copied_on: 0 };
         let migrated = watch.take_committed();
+        let mut open = Open { connection: Some(connection), watch, lock: Some(lock), stamp: None, copied_on: 0 };
         if !untouched || migrated {
             // What was just read, unless somebody wrote meanwhile: then it is read once more next time.
             open.note(path, migrated || stamp == Stamp::of(path))?;
@@ -285,15 +306,15 @@ impl Store {
         } else {
             open.stamp = stamp;
         }
-        Ok(Store { inner: Arc::new(Inner { open: Mutex::new(open), watch, path: Some(path.to_owned()), _lock: Some(lock) }) })
+        Ok(Store { inner: Arc::new(Inner { open: Mutex::new(open), path: Some(path.to_owned()) }) })
     }
 
     /// A database that ends with the process, for tests.
     pub fn in_memory() -> Result<Store, Error> {
         let mut connection = Connection::open_in_memory()?;
         let watch = Self::prepare(&mut connection, |_| Ok(()))?;
-        let open = Open { connection: Some(connection), stamp: None, copied_on: 0 };
-        Ok(Store { inner: Arc::new(Inner { open: Mutex::new(open), watch, path: None, _lock: None }) })
+        let open = Open { connection: Some(connection), watch, lock: None, stamp: None, copied_on: 0 };
+        Ok(Store { inner: Arc::new(Inner { open: Mutex::new(open), path: None }) })
     }
 
     /// Refuses a database that is damaged, without changing it.
@@ -333,9 +354,12 @@ impl Store {
     fn with<T>(&self, f: impl FnOnce(&mut Connection) -> Result<T, Error>) -> Result<T, Error> {
         let mut open = self.inner.open.lock().expect("no panic while the database is locked");
         let Some(path) = &self.inner.path else { return f(open.connection()).map_err(named) };
+        if open.connection.is_none() {
+            return Err(Error::Closed);
+        }
         let ours = open.is_as_left(path);
         let result = f(open.connection()).map_err(named);
-        if self.inner.watch.take_committed() {
+        if open.watch.take_committed() {
             open.note(path, ours)?;
             open.copy_daily(path)?;
         }
@@ -349,6 +373,20 @@ impl Store {
             (None, Some(path)) => backups::keep(connection, path, backups::Reason::Manual),
             (None, None) => Err(Error::Copy { path: PathBuf::new(), source: std::io::ErrorKind::NotFound.into() }),
         })
+    }
+
+    /// Puts the copy `from` in the database's place, while whoever uses this store waits, and goes on with it. What cannot be done
+    /// leaves the present one. Returns where that is kept.
+    pub fn restore(&self, from: &Path) -> Result<Option<PathBuf>, Error> {
+        let Some(path) = &self.inner.path else {
+            return Err(Error::Copy { path: from.to_owned(), source: std::io::ErrorKind::Unsupported.into() });
+        };
+        let mut open = self.inner.open.lock().expect("no panic while the database is locked");
+        open.close(path);
+        let restored = backups::Restore::prepare(path, Some(from)).and_then(backups::Restore::carry_out);
+        let now = Store::open(path)?;
+        std::mem::swap(&mut *open, &mut *now.inner.open.lock().expect("nobody else has it"));
+        restored
     }
 
     // --- labs -------------------------------------------------------------------------------------------------------
@@ -378,16 +416,17 @@ impl Store {
             let (id, revision) = match found {
                 Some((id, revision, ..)) => {
                     tx.execute(
-                        "UPDATE labs SET revision = ?2, document = ?3, dir = ?4, machine_count = ?5, hosts = ?6, updated_at = ?7 WHERE id = ?1",
-                        params![id, revision + 1, lab.document, lab.dir, lab.machine_count, lab.hosts, now],
+                        "UPDATE labs SET revision = ?2, document = ?3, dir = ?4, machine_count = ?5, hosts = ?6, updated_at = ?7, \
+                         description = ?8 WHERE id = ?1",
+                        params![id, revision + 1, lab.document, lab.dir, lab.machine_count, lab.hosts, now, lab.description],
                     )?;
                     (id, revision + 1)
                 }
                 None => {
                     tx.execute(
-                        "INSERT INTO labs (name, revision, document, dir, machine_count, hosts, state, created_at, updated_at) \
-                         VALUES (?1, 1, ?2, ?3, ?4, ?5, 'designed', ?6, ?6)",
-                        params![lab.name, lab.document, lab.dir, lab.machine_count, lab.hosts, now],
+                        "INSERT INTO labs (name, revision, document, dir, machine_count, hosts, state, created_at, updated_at, description) \
+                         VALUES (?1, 1, ?2, ?3, ?4, ?5, 'designed', ?6, ?6, ?7)",
+                        params![lab.name, lab.document, lab.dir, lab.machine_count, lab.hosts, now, lab.description],
                     )?;
                     (tx.last_insert_rowid(), 1)
                 }
@@ -418,16 +457,23 @@ impl Store {
     /// All labs, by name.
     pub fn labs(&self) -> Result<Vec<LabSummary>, Error> {
         self.with(|connection| {
-            let mut statement =
-                connection.prepare("SELECT name, state, machine_count, hosts, revision, updated_at FROM labs ORDER BY name")?;
+            let mut statement = connection.prepare(&format!(
+                "SELECT {RUN}, l.name, l.state, l.machine_count, l.hosts, l.revision, l.updated_at, l.description, \
+                 (SELECT count(*) FROM machines WHERE lab_id = l.id AND ready AND l.state NOT IN ('designed', 'stopped')) \
+                 FROM labs l LEFT JOIN runs r ON r.id = (SELECT max(id) FROM runs WHERE lab = l.name) ORDER BY l.name"
+            ))?;
             let rows = statement.query_map([], |row| {
+                let run: Option<u32> = row.get(0)?;
                 Ok(LabSummary {
-                    name: row.get(0)?,
-                    state: LabState::from_text(row.get_ref(1)?.as_str()?),
-                    machines: row.get(2)?,
-                    hosts: row.get(3)?,
-                    revision: row.get(4)?,
-                    updated: rfc3339(row.get(5)?),
+                    name: row.get(9)?,
+                    state: LabState::from_text(row.get_ref(10)?.as_str()?),
+                    machines: row.get(11)?,
+                    hosts: row.get(12)?,
+                    revision: row.get(13)?,
+                    updated: rfc3339(row.get(14)?),
+                    description: row.get(15)?,
+                    running: row.get(16)?,
+                    last_run: run.map(|_| run_summary(row)).transpose()?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -473,6 +519,25 @@ impl Store {
             tx.execute("DELETE FROM labs WHERE name = ?1", [name])?;
             audit(&tx, "remove_lab", name, "")?;
             Ok(tx.commit()?)
+        })
+    }
+
+    /// Notes how a lab lies on its canvas. What the text means is the canvas' own business.
+    pub fn save_layout(&self, lab_id: i64, layout: &str) -> Result<(), Error> {
+        self.with(|connection| {
+            connection.execute(
+                "INSERT INTO layouts (lab_id, layout) VALUES (?1, ?2) ON CONFLICT (lab_id) DO UPDATE SET layout = excluded.layout \
+                 WHERE layout <> excluded.layout",
+                params![lab_id, layout],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// How a lab lies on its canvas, if it was ever told.
+    pub fn layout(&self, lab_id: i64) -> Result<Option<String>, Error> {
+        self.with(|connection| {
+            Ok(connection.query_row("SELECT layout FROM layouts WHERE lab_id = ?1", [lab_id], |row| row.get(0)).optional()?)
         })
     }
 
@@ -627,19 +692,30 @@ impl Store {
     /// The newest runs of a lab, newest first.
     pub fn runs(&self, lab: &str, limit: u32) -> Result<Vec<RunSummary>, Error> {
         self.with(|connection| {
-            let mut statement = connection.prepare(
-                "SELECT id, kind, status, sentence, started_at, ended_at, revision, pid FROM runs WHERE lab = ?1 ORDER BY id DESC LIMIT ?2",
-            )?;
+            let mut statement =
+                connection.prepare(&format!("SELECT {RUN} FROM runs r WHERE r.lab = ?1 ORDER BY r.id DESC LIMIT ?2"))?;
             let rows = statement.query_map(params![lab, limit], run_summary)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
-    /// One run, and the name of its lab.
-    pub fn run(&self, run: RunId) -> Result<Option<(String, RunSummary)>, Error> {
+    /// The newest runs of all labs, newest first, and whichever older ones have not ended.
+    pub fn recent_runs(&self, limit: u32) -> Result<Vec<RunSummary>, Error> {
         self.with(|connection| {
-            let query = "SELECT id, kind, status, sentence, started_at, ended_at, revision, pid, lab FROM runs WHERE id = ?1";
-            Ok(connection.query_row(query, [run.0], |row| Ok((row.get(8)?, run_summary(row)?))).optional()?)
+            let mut statement = connection.prepare(&format!(
+                "SELECT {RUN} FROM runs r WHERE r.id IN (SELECT id FROM runs ORDER BY id DESC LIMIT ?1) OR r.status = 'running' \
+                 ORDER BY r.id DESC"
+            ))?;
+            let rows = statement.query_map([limit], run_summary)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// One run.
+    pub fn run(&self, run: RunId) -> Result<Option<RunSummary>, Error> {
+        self.with(|connection| {
+            let query = format!("SELECT {RUN} FROM runs r WHERE r.id = ?1");
+            Ok(connection.query_row(&query, [run.0], run_summary).optional()?)
         })
     }
 
@@ -702,6 +778,15 @@ impl Store {
                 Ok(StepRecord { step: row.get(0)?, state: StepState::from_text(row.get_ref(1)?.as_str()?), at_ms: row.get(2)? })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// When a step was last done by a run of a lab.
+    pub fn last_done(&self, lab: &str, step: &str) -> Result<Option<i64>, Error> {
+        self.with(|connection| {
+            let query = "SELECT max(j.at) FROM journal j JOIN runs r ON r.id = j.run_id \
+                         WHERE r.lab = ?1 AND j.step = ?2 AND j.state = 'done'";
+            Ok(connection.query_row(query, [lab, step], |row| row.get(0))?)
         })
     }
 
@@ -839,15 +924,19 @@ impl Store {
         })
     }
 
-    /// The newest lines of the audit, newest first; with `lab`, those about the lab and its runs.
-    pub fn audit_rows(&self, lab: Option<&str>, limit: u32) -> Result<Vec<AuditRow>, Error> {
+    /// The newest lines of the audit, newest first; with `lab`, those about the lab and its runs; with a `text` that is not empty,
+    /// those with it in any column, whatever the case of its letters.
+    pub fn audit_rows(&self, lab: Option<&str>, text: &str, limit: u32) -> Result<Vec<AuditRow>, Error> {
         self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT id, at, who, action, object, detail FROM audit \
-                 WHERE ?1 IS NULL OR object = ?1 OR object IN (SELECT 'run ' || id FROM runs WHERE lab = ?1) \
+                 WHERE (?1 IS NULL OR object = ?1 OR object IN (SELECT 'run ' || id FROM runs WHERE lab = ?1)) \
+                 AND instr(lower(id || char(10) || strftime('%Y-%m-%dT%H:%M:%SZ', at / 1000, 'unixepoch') || char(10) || who \
+                 || char(10) || action || char(10) || object || char(10) || detail), ?3) > 0 \
                  ORDER BY id DESC LIMIT ?2",
             )?;
-            let rows = statement.query_map(params![lab, limit], |row| {
+            // As SQLite's `lower` has it.
+            let rows = statement.query_map(params![lab, limit, text.to_ascii_lowercase()], |row| {
                 Ok(AuditRow {
                     line: row.get(0)?,
                     at: rfc3339(row.get(1)?),
@@ -858,6 +947,30 @@ impl Store {
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    // --- the passphrase ---------------------------------------------------------------------------------------------
+
+    /// The passphrase that opens windows, if there is one.
+    pub fn passphrase(&self) -> Result<Option<PassphraseRow>, Error> {
+        self.with(|connection| {
+            let query = "SELECT hash, idle_minutes FROM passphrase";
+            let row = connection.query_row(query, [], |row| Ok(PassphraseRow { hash: row.get(0)?, idle_minutes: row.get(1)? }));
+            Ok(row.optional()?)
+        })
+    }
+
+    /// Sets the passphrase that opens windows, or takes it away.
+    pub fn set_passphrase(&self, passphrase: Option<&PassphraseRow>) -> Result<(), Error> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            tx.execute("DELETE FROM passphrase", [])?;
+            if let Some(PassphraseRow { hash, idle_minutes }) = passphrase {
+                tx.execute("INSERT INTO passphrase (id, hash, idle_minutes) VALUES (1, ?1, ?2)", params![hash, idle_minutes])?;
+            }
+            audit(&tx, if passphrase.is_some() { "set_lock" } else { "remove_lock" }, "application", "")?;
+            Ok(tx.commit()?)
         })
     }
 }
@@ -886,6 +999,22 @@ impl Open {
         Ok(())
     }
 
+    /// Closes the database, unless it is closed.
+    fn close(&mut self, path: &Path) {
+        let Some(connection) = self.connection.take() else { return };
+        let ours = self.is_as_left(path);
+        // The last one to close moves the journal into the database.
+        drop(connection);
+        let now = Stamp::of(path);
+        if ours
+            && let Some(seal) = Seal::read(path)
+            && seal.stamp != now
+        {
+            let _ = Seal { stamp: now, ..seal }.write(path); // if it fails, everything is read next time
+        }
+        self.lock = None;
+    }
+
     /// Makes a copy when there is none of today. One that cannot be made stops nobody, unless it is for the database's sake.
     fn copy_daily(&mut self, path: &Path) -> Result<(), Error> {
         let connection = self.connection.as_ref().expect("it is closed last of all");
@@ -904,19 +1033,21 @@ impl Open {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let Ok(open) = self.open.get_mut() else { return };
-        let Some(path) = &self.path else { return };
-        let ours = open.is_as_left(path);
-        // The last one to close moves the journal into the database.
-        drop(open.connection.take());
-        let now = Stamp::of(path);
-        if ours
-            && let Some(seal) = Seal::read(path)
-            && seal.stamp != now
-        {
-            let _ = Seal { stamp: now, ..seal }.write(path); // if it fails, everything is read next time
+        if let (Ok(open), Some(path)) = (self.open.get_mut(), &self.path) {
+            open.close(path);
         }
     }
+}
+
+/// Lines of the audit as CSV (RFC 4180), in the opposite order.
+pub(crate) fn csv(rows: &[AuditRow]) -> String {
+    let field = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let mut text = "line,at,who,action,object,detail\r\n".to_owned();
+    for row in rows.iter().rev() {
+        let texts = [&row.at, &row.who, &row.action, &row.object, &row.detail].map(|text| field(text));
+        text += &format!("{},{}\r\n", row.line, texts.join(","));
+    }
+    text
 }
 
 /// Milliseconds of a day.
@@ -949,6 +1080,8 @@ pub struct LabToSave<'a> {
     pub machine_count: u32,
     /// Hosts, separated by commas, for lists.
     pub hosts: &'a str,
+    /// What its author says of it, for lists.
+    pub description: Option<&'a str>,
 }
 
 fn lab_row(row: &Row<'_>) -> rusqlite::Result<LabRow> {
@@ -969,8 +1102,12 @@ fn name_of_lab(connection: &Connection, id: i64) -> rusqlite::Result<String> {
     connection.query_row("SELECT name FROM labs WHERE id = ?1", [id], |row| row.get(0))
 }
 
+/// What [`run_summary`] reads of a run `r`, first of all columns.
+const RUN: &str = "r.id, r.kind, r.status, r.sentence, r.started_at, r.ended_at, r.revision, r.pid, r.lab";
+
 fn run_summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
     Ok(RunSummary {
+        lab: row.get(8)?,
         id: RunId(row.get(0)?),
         kind: RunKind::from_text(row.get_ref(1)?.as_str()?),
         status: RunStatus::from_text(row.get_ref(2)?.as_str()?),

@@ -61,12 +61,20 @@ const STEPS: &[&str] = &[
      ) STRICT;",
     // 5: the audit as a chain of hashes, filled in below. The sums of integrity.rs are made anew after every migration
     "ALTER TABLE audit ADD COLUMN hash TEXT NOT NULL DEFAULT '';",
+    // 6: what lists and the canvas show of labs; the passphrase that opens windows, as Argon2's text
+    "ALTER TABLE labs ADD COLUMN description TEXT;
+     CREATE TABLE layouts (lab_id INTEGER PRIMARY KEY REFERENCES labs ON DELETE CASCADE, layout TEXT NOT NULL) STRICT;
+     CREATE TABLE passphrase (
+        id INTEGER PRIMARY KEY CHECK (id = 1), hash TEXT NOT NULL, idle_minutes INTEGER
+     ) STRICT;",
 ];
 
 /// The newest version that this build knows.
 pub(super) const KNOWN: u32 = STEPS.len() as u32;
 /// The version since which a database has sums, and its audit hashes.
 pub(super) const SUMS_SINCE: u32 = 5;
+/// The version since which labs have their descriptions beside them.
+const DESCRIPTIONS_SINCE: u32 = 6;
 
 /// Brings the database to the newest version, all steps in one transaction; `copy` is asked for a copy before.
 pub(super) fn migrate(connection: &mut Connection, copy: impl FnOnce(&Connection) -> Result<(), Error>) -> Result<(), Error> {
@@ -93,10 +101,25 @@ pub(super) fn migrate(connection: &mut Connection, copy: impl FnOnce(&Connection
     if found < SUMS_SINCE {
         integrity::chain_old_lines(&tx)?;
     }
+    if found < DESCRIPTIONS_SINCE {
+        describe_labs(&tx)?;
+    }
     tx.pragma_update(None, "user_version", KNOWN)?;
     integrity::add_up(&tx, KNOWN)?;
     if found > 0 {
         audit(&tx, "migrate", "database", &format!("version {found} to {KNOWN}"))?;
     }
     Ok(tx.commit()?)
+}
+
+/// Writes the descriptions of labs beside their documents, as far as these can be read.
+fn describe_labs(connection: &Connection) -> Result<(), Error> {
+    let mut statement = connection.prepare("SELECT id, document FROM labs")?;
+    let labs: Vec<(i64, String)> = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    for (id, document) in labs {
+        if let Ok(vlm_lab::Lab { description: Some(description), .. }) = vlm_lab::file::read(&document) {
+            connection.execute("UPDATE labs SET description = ?2 WHERE id = ?1", (id, description))?;
+        }
+    }
+    Ok(())
 }

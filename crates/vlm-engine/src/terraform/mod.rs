@@ -275,6 +275,13 @@ impl Terraform {
         message::planned(&text).map_err(|source| Error::Output { verb: "show", source })
     }
 
+    /// The saved plan in Terraform's own words.
+    pub async fn show(&self, cancel: &CancellationToken) -> Result<String, Error> {
+        let (ended, text) = self.program(&["show", "-no-color", PLAN_FILE]).capture(cancel).await?;
+        self.check("show", ended, Vec::new())?;
+        Ok(text)
+    }
+
     /// Applies the saved plan, `at_once` resources at a time: Terraform itself refuses one that no longer fits the state. Notes
     /// first what it is done with. When `give_up` is cancelled it is ended at once, and not when it is done with what it is at.
     pub async fn apply(

@@ -13,8 +13,13 @@ const MAX_NETWORK: usize = 40;
 /// The guest sees a disk's name as its serial number, which has room for this.
 const MAX_DISK: usize = 20;
 
+/// Why a lab cannot be called that, as a sentence without its full stop; none where it can.
+pub fn wrong_lab_name(name: &str) -> Option<String> {
+    wrong("lab", name, MAX_LAB)
+}
+
 pub(super) fn lab_name(report: &mut Report) {
-    if let Some(message) = wrong("lab", &report.lab.name, MAX_LAB) {
+    if let Some(message) = wrong_lab_name(&report.lab.name) {
         report.error(at!["name"], message);
     }
 }
