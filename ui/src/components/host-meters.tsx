@@ -20,7 +20,7 @@ export function MemoryMeter({ status, className }: { status: HostStatus; classNa
   return (
     <span className={cn("flex items-center gap-2", className)} title={label}>
       <Meter label={label} total={whole} parts={[{ amount: labs, tone: "running" }, { amount: other, tone: isTight ? "attention" : "stopped" }]} className="flex-1" />
-      <span className={cn("w-29 shrink-0 text-right", isTight && "text-attention")}>{t(($) => $.amount, { part, whole: of })}</span>
+      <span className={cn("w-26 shrink-0 text-right", isTight && "text-attention")}>{t(($) => $.amount, { part, whole: of })}</span>
     </span>
   );
 }
@@ -32,7 +32,7 @@ export function LoadMeter({ status: { load, cpus }, className }: { status: HostS
   return (
     <span className={cn("flex items-center gap-2", className)}>
       <Meter label={t(($) => $.loadMeter, { load: load.toFixed(1), cpus })} total={cpus} parts={[{ amount: load, tone: isHigh ? "attention" : "stopped" }]} className="min-w-8 flex-1" />
-      <span className={cn("w-18 shrink-0 text-right", isHigh && "text-attention")}>{t(($) => $.loadOf, { load: load.toFixed(1), cpus })}</span>
+      <span className={cn("w-14 shrink-0 text-right", isHigh && "text-attention")}>{t(($) => $.loadOf, { load: load.toFixed(1), cpus })}</span>
     </span>
   );
 }

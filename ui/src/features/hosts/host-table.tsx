@@ -23,13 +23,13 @@ export function HostTable({ hosts, onRemove }: { hosts: HostSummary[]; onRemove:
   const list = useRef<HTMLDivElement>(null);
   useRowKeys(list);
   const columns: [string, string][] = [
-    [t(($) => $.host), "w-[23%]"],
+    [t(($) => $.host), "w-[19%]"],
     [t(($) => $.state), "w-28"],
-    [t(($) => $.libvirt), "w-18"],
-    [t(($) => $.guests), "w-26"],
-    [t(($) => $.load), "w-38"],
-    [t(($) => $.memory), "w-54"],
-    [t(($) => $.pool), "w-30"],
+    [t(($) => $.libvirt), "w-17"],
+    [t(($) => $.guestsShort), "w-17"],
+    [t(($) => $.load), "w-30"],
+    [t(($) => $.memory), "w-46"],
+    [t(($) => $.pool), "w-28 text-right"],
     [t(($) => $.labs), ""],
   ];
   return (
@@ -42,7 +42,7 @@ export function HostTable({ hosts, onRemove }: { hosts: HostSummary[]; onRemove:
                 {title}
               </th>
             ))}
-            <td className="w-10" />
+            <td className={`${table.head} w-10`} />
           </tr>
         </thead>
         <tbody>
@@ -139,7 +139,6 @@ function Measured({ status }: { status: HostStatus }) {
       <td className={table.cell}>{libvirt}</td>
       <td className={`${table.cell} truncate ${kvm ? "" : "text-attention"}`} title={sentence(why)}>
         {kvm ? t(($) => $.kvm) : t(($) => $.tcg)}
-        <span className="text-small text-dim"> {why}</span>
       </td>
       <td className={table.cell}>
         <LoadMeter status={status} />

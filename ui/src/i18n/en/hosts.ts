@@ -8,6 +8,7 @@ export const hosts = {
   unreachable: "no answer",
   libvirt: "libvirt",
   guests: "Guests run on",
+  guestsShort: "Guests",
   kvm: "KVM",
   tcg: "TCG",
   tcgLong: "TCG, emulated and slow",

@@ -11,6 +11,7 @@ export const hosts: Words<typeof en> = {
   unreachable: "sans réponse",
   libvirt: "libvirt",
   guests: "Invités sur",
+  guestsShort: "Invités",
   kvm: "KVM",
   tcg: "TCG",
   tcgLong: "TCG, émulé et lent",
