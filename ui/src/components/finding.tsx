@@ -1,6 +1,6 @@
 // What the doctor found on a host, with what helps.
 
-import { Copy } from "lucide-react";
+import { ChevronRight, Copy } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Finding } from "../bindings";
@@ -28,7 +28,10 @@ export function FindingRow({ host, finding, doing, onFix, actions, open }: { hos
         </p>
         {more && (
           <details open={open} className="group">
-            <summary className="inline-flex h-6 items-center text-small text-dim hover:text-text">{fix ? t(($) => $.doctor.howToFix) : t(($) => $.doctor.evidence)}</summary>
+            <summary className="inline-flex h-6 items-center gap-1 rounded-ui text-small text-dim hover:text-text">
+              <ChevronRight aria-hidden className="-ml-0.5 size-3.5 group-open:rotate-90" />
+              {fix ? t(($) => $.doctor.howToFix) : t(($) => $.doctor.evidence)}
+            </summary>
             {evidence && <pre className="mb-2 max-h-40 overflow-auto border-l-2 border-line pl-2.5 font-mono text-small whitespace-pre-wrap text-dim wrap-anywhere">{evidence}</pre>}
             {fix && <Commands label={fix.root ? t(($) => $.doctor.asRoot, { host }) : t(($) => $.doctor.commands)} commands={fix.commands} />}
           </details>

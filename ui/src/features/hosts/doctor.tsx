@@ -1,4 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { ChevronRight } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Finding, HostSummary, Report } from "../../bindings";
@@ -87,8 +88,9 @@ function Group({ host, severity, findings, doing, onFix }: { host: string; sever
   if (findings.length === 0) return null;
   const known = new Set(labs.data?.map(({ name }) => name));
   return (
-    <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)} className="shrink-0 rounded-ui border border-line bg-panel">
+    <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)} className="group/all shrink-0 rounded-ui border border-line bg-panel">
       <summary className={`flex h-8 items-center gap-2 px-3 ${open ? "border-b border-line" : ""}`}>
+        <ChevronRight aria-hidden className="-ml-1 size-4 text-dim group-open/all:rotate-90" />
         <span className="font-strong">{t(($) => $.doctor.groups[severity])}</span>
         <span className="text-dim">{findings.length}</span>
         <span className="text-small text-dim">{t(($) => $.doctor.groupNotes[severity])}</span>

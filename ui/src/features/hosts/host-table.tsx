@@ -23,13 +23,13 @@ export function HostTable({ hosts, onRemove }: { hosts: HostSummary[]; onRemove:
   const list = useRef<HTMLDivElement>(null);
   useRowKeys(list);
   const columns: [string, string][] = [
-    [t(($) => $.host), "w-[19%]"],
+    [t(($) => $.host), "w-[18%]"],
     [t(($) => $.state), "w-28"],
     [t(($) => $.libvirt), "w-17"],
     [t(($) => $.guestsShort), "w-17"],
-    [t(($) => $.load), "w-30"],
-    [t(($) => $.memory), "w-46"],
-    [t(($) => $.pool), "w-28 text-right"],
+    [t(($) => $.load), "w-29"],
+    [t(($) => $.memory), "w-47"],
+    [t(($) => $.pool), "w-30 text-right"],
     [t(($) => $.labs), ""],
   ];
   return (

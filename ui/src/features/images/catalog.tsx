@@ -30,10 +30,11 @@ export function Catalog() {
   const found = (catalog.data ?? []).filter(({ name, title, user }) => `${name} ${title} ${user ?? ""}`.toLowerCase().includes(wanted));
   const busy = new Set(downloads.filter(({ state }) => state === "working" || state === "stopping").map(({ name }) => name));
   const columns: [string, string][] = [
-    [t(($) => $.catalog.columns.name), "w-[20%]"],
+    [t(($) => $.catalog.columns.name), "w-[18%]"],
     [t(($) => $.catalog.columns.title), ""],
     [t(($) => $.catalog.columns.user), "w-28"],
-    [t(($) => $.catalog.columns.verified), "w-40"],
+    [t(($) => $.catalog.columns.verified), "w-38"],
+    [t(($) => $.catalog.columns.here), "w-20"],
   ];
   return (
     <section aria-label={t(($) => $.catalog.title)} className="flex shrink-0 flex-col gap-1.5">
@@ -67,10 +68,10 @@ export function Catalog() {
                     {title}
                   </th>
                 ))}
-                <td className={`${table.head} w-56`} />
+                <td className={`${table.head} w-48`} />
               </tr>
             </thead>
-            <Rows items={found} columns={5} row={(entry) => <EntryRow key={entry.name} entry={entry} busy={busy.has(entry.name)} />} />
+            <Rows items={found} columns={6} row={(entry) => <EntryRow key={entry.name} entry={entry} busy={busy.has(entry.name)} />} />
           </table>
         </div>
       )}
@@ -100,9 +101,9 @@ function EntryRow({ entry: { name, title, url, verified_by, own, here, recipe, u
         </td>
         <td className={`${table.cell} truncate text-dim`}>{user}</td>
         <td className={`${table.cell} truncate ${isUnverified ? "text-attention" : "text-dim"}`}>{isUnverified ? t(($) => $.catalog.verifiedNothing) : verified_by}</td>
+        <td className={table.cell}>{here && <State tone="running" word={t(($) => $.catalog.isHere)} />}</td>
         <td className="px-1.5">
           <span className="flex items-center justify-end gap-1.5">
-            {here && <State tone="running" word={t(($) => $.catalog.isHere)} />}
             {recipe && (
               <Button kind="quiet" className="h-6" disabled={busy} aria-label={t(($) => $.actions.build, { name })} onClick={build}>
                 {t(($) => $.catalog.build)}

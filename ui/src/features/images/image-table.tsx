@@ -24,12 +24,12 @@ export function ImageTable({ images, onRemove }: { images: Image[]; onRemove: (i
   const list = useRef<HTMLDivElement>(null);
   useRowKeys(list);
   const columns: [string, string][] = [
-    [t(($) => $.columns.name), "w-[20%]"],
+    [t(($) => $.columns.name), "w-[18%]"],
     [t(($) => $.columns.source), ""],
-    [t(($) => $.columns.disk), "w-22 text-right"],
-    [t(($) => $.columns.file), "w-24 text-right"],
-    [t(($) => $.columns.added), "w-36"],
-    [t(($) => $.columns.used), "w-[16%]"],
+    [t(($) => $.columns.disk), "w-18 text-right"],
+    [t(($) => $.columns.file), "w-21 text-right"],
+    [t(($) => $.columns.added), "w-35"],
+    [t(($) => $.columns.used), "w-[15%]"],
     [t(($) => $.columns.digest), "w-30"],
   ];
   return (
@@ -83,7 +83,7 @@ function ImageRow({ image, onRemove }: { image: Image; onRemove: () => void }) {
             </span>
           </td>
           <td className={`${table.cell} truncate text-dim`} title={source.slice(0, 2_000)}>
-            {source}
+            {source.replace(/^https?:\/\//, "")}
           </td>
           <td className={`${table.cell} text-right`}>{virtual_size}</td>
           <td className={`${table.cell} text-right`}>{size(file_mib)}</td>

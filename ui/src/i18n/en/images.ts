@@ -1,13 +1,10 @@
 export const images = {
-  image: "Image",
   arrived: "{{name}} is here",
   here: "On this computer",
   hereFailed: "The images could not be read",
   none: { title: "No image yet", message: "Machines start from images: disks with a system and cloud-init in it. Download one of the catalog below, or add a file of your own." },
   columns: { name: "Image", disk: "Disk", file: "File", source: "Came from", added: "Added", used: "Used by", digest: "SHA-256" },
   unused: "no lab",
-  labs_one: "{{count}} lab",
-  labs_other: "{{count}} labs",
   actions: {
     places: "Where {{name}} lies",
     placesHide: "Hide where {{name}} lies",
@@ -52,9 +49,7 @@ export const images = {
     download: "Download",
     again: "Download again",
     build: "Build",
-    verified: { by: "verified by {{what}}", nothing: "not verified" },
-    account: "account {{user}}",
-    columns: { name: "Name", title: "System", verified: "Verified by", user: "Account" },
+    columns: { name: "Name", title: "System", verified: "Verified by", here: "Here", user: "Account" },
     verifiedNothing: "nothing",
   },
   address: {

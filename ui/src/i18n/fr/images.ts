@@ -2,15 +2,12 @@ import type { images as en } from "../en/images";
 import type { Words } from "../words";
 
 export const images: Words<typeof en> = {
-  image: "Image",
   arrived: "{{name}} est là",
   here: "Sur cet ordinateur",
   hereFailed: "Les images n’ont pas pu être lues",
   none: { title: "Pas encore d’image", message: "Les machines partent d’images : des disques avec un système et cloud-init. Téléchargez-en une du catalogue ci-dessous, ou ajoutez un fichier à vous." },
   columns: { name: "Image", disk: "Disque", file: "Fichier", source: "Provenance", added: "Ajoutée", used: "Utilisée par", digest: "SHA-256" },
   unused: "aucun lab",
-  labs_one: "{{count}} lab",
-  labs_other: "{{count}} labs",
   actions: {
     places: "Où se trouve {{name}}",
     placesHide: "Masquer où se trouve {{name}}",
@@ -55,9 +52,7 @@ export const images: Words<typeof en> = {
     download: "Télécharger",
     again: "Retélécharger",
     build: "Construire",
-    verified: { by: "vérifiée par {{what}}", nothing: "non vérifiée" },
-    account: "compte {{user}}",
-    columns: { name: "Nom", title: "Système", verified: "Vérifiée par", user: "Compte" },
+    columns: { name: "Nom", title: "Système", verified: "Vérifiée par", here: "Ici", user: "Compte" },
     verifiedNothing: "rien",
   },
   address: {
