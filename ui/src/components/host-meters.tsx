@@ -31,8 +31,8 @@ export function LoadMeter({ status: { load, cpus }, className }: { status: HostS
   const isHigh = load > cpus;
   return (
     <span className={cn("flex items-center gap-2", className)}>
-      <Meter label={t(($) => $.loadMeter, { load: load.toFixed(1), cpus })} total={cpus} parts={[{ amount: load, tone: isHigh ? "attention" : "stopped" }]} className="min-w-8 flex-1" />
-      <span className={cn("w-14 shrink-0 text-right", isHigh && "text-attention")}>{t(($) => $.loadOf, { load: load.toFixed(1), cpus })}</span>
+      <Meter label={t(($) => $.loadMeter, { load: load.toFixed(1), cpus })} total={cpus} parts={[{ amount: load, tone: isHigh ? "attention" : "stopped" }]} className="min-w-3 flex-1" />
+      <span className={cn("min-w-14 shrink-0 text-right", isHigh && "text-attention")}>{t(($) => $.loadOf, { load: load.toFixed(1), cpus })}</span>
     </span>
   );
 }

@@ -62,7 +62,7 @@ export function HostPage() {
           </span>
         </>
       }
-      state={status.isError ? <State tone="failed" word={t(($) => $.unreachable)} /> : status.data ? <State tone="running" word={t(($) => $.connected)} /> : <State tone="changing" word={t(($) => $.connecting)} />}
+      state={!host ? null : status.isError ? <State tone="failed" word={t(($) => $.unreachable)} /> : status.data ? <State tone="running" word={t(($) => $.connected)} /> : <State tone="changing" word={t(($) => $.connecting)} />}
       actions={
         <Menu entries={entries}>
           <Button kind="quiet" aria-label={c(($) => $.actionsOf, { name })}>

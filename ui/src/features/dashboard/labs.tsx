@@ -10,7 +10,7 @@ import { useRowKeys } from "../../lib/row-keys";
 import { labState, machinesOf, moment, runKind, runState, type Tone } from "../../lib/words";
 
 /** So many machines are shown as dots; of the others, their number. */
-const DOTS = 16;
+const DOTS = 12;
 
 /** The labs: how they stand, their machines as a strip of dots, what was done last. */
 export function LabRows({ labs }: { labs: LabSummary[] }) {
@@ -19,11 +19,11 @@ export function LabRows({ labs }: { labs: LabSummary[] }) {
   const list = useRef<HTMLDivElement>(null);
   useRowKeys(list);
   const columns: [string, string][] = [
-    [t(($) => $.columns.lab), ""],
-    [t(($) => $.columns.state), "w-28"],
-    [t(($) => $.columns.machines), "w-50"],
-    [t(($) => $.columns.host), "w-[14%]"],
-    [t(($) => $.columns.run), "w-[26%]"],
+    [t(($) => $.columns.lab), "w-[22%]"],
+    [t(($) => $.columns.state), "w-27"],
+    [t(($) => $.columns.machines), "w-42"],
+    [t(($) => $.columns.host), "w-[12%]"],
+    [t(($) => $.columns.run), ""],
   ];
   return (
     <div ref={list} className={table.frame}>

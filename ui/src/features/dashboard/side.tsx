@@ -28,7 +28,7 @@ export function Side({ labs, runs }: { labs: LabSummary[]; runs: RunSummary[] })
     return error ? [{ host: name, message: commandError(error).message }] : [];
   });
   return (
-    <aside className="flex w-88 shrink-0 flex-col gap-4 xl:w-104">
+    <aside className="flex w-80 shrink-0 flex-col gap-4 min-[1500px]:w-104">
       <Working runs={runs.filter(({ status }) => status === "running")} labs={labs} />
       <Attention matters={matters(labs, silent, report.data)} looking={report.isFetching && report.data === undefined} />
       {hosts.isError && <HostsFailed error={hosts.error} onRetry={() => void hosts.refetch()} />}
@@ -216,8 +216,8 @@ function HostLine({ name, state }: { name: string; state: { data?: HostStatus; e
       <span className="flex h-5 items-center gap-4 text-small">
         {status ? (
           <>
-            <LoadMeter status={status} className="flex-2" />
-            <MemoryMeter status={status} className="flex-3" />
+            <LoadMeter status={status} className="flex-1" />
+            <MemoryMeter status={status} className="flex-1" />
           </>
         ) : state?.error ? (
           <span className="truncate text-dim" title={commandError(state.error).message.slice(0, 2_000)}>

@@ -83,7 +83,7 @@ function HostRow({ host, onRemove }: { host: HostSummary; onRemove: () => void }
         </td>
         {status.isError ? (
           <>
-            <td className={table.cell}>
+            <td key="failed" className={table.cell}>
               <State tone="failed" word={t(($) => $.unreachable)} />
             </td>
             <td className={`${table.cell} truncate text-dim`} colSpan={5} title={sentence(commandError(status.error).message).slice(0, 2_000)}>
@@ -94,7 +94,7 @@ function HostRow({ host, onRemove }: { host: HostSummary; onRemove: () => void }
           <Measured status={status.data} />
         ) : (
           <>
-            <td className={table.cell}>
+            <td key="changing" className={table.cell}>
               <State tone="changing" word={t(($) => $.connecting)} />
             </td>
             {Array.from({ length: 5 }, (_, cell) => (

@@ -73,7 +73,7 @@ function ToolTable({ tools }: { tools: ToolInfo[] }) {
                 {problem === null ? <State tone="running" word={t(($) => $.tools.fine)} /> : <State tone={path ? "attention" : "failed"} word={path ? t(($) => $.tools.unfit) : t(($) => $.tools.missing)} />}
               </td>
               <td className={`${table.cell} truncate text-dim`}>{source(from)}</td>
-              <td className={`${table.cell} truncate ${problem ? "" : "font-mono text-dim"}`} title={[problem, remedy, path, digest && `SHA-256 ${digest}`].filter(Boolean).join("\n")}>
+              <td className={`${table.cell} ${problem ? "py-1 whitespace-normal wrap-anywhere" : "truncate font-mono text-dim"}`} title={[problem, remedy, path, digest && `SHA-256 ${digest}`].filter(Boolean).join("\n")}>
                 {problem ? (
                   <>
                     {sentence(problem)}

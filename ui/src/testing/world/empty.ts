@@ -1,5 +1,6 @@
 import type { Answers } from "../fake";
 import { hosts } from "./hosts";
+import { images } from "./images";
 
 /** A first start: nothing there but this computer. */
 export const empty: Answers = {
@@ -15,6 +16,7 @@ export const empty: Answers = {
     return { ...report, findings: report.findings.filter(({ check }) => check !== "leftovers") };
   },
   listImages: () => [],
+  imageCatalog: async () => (await images.imageCatalog!({})).filter(({ own }) => !own).map((entry) => ({ ...entry, here: false })),
   imagePlaces: () => [],
   audit: () => [],
   listBackups: () => [],

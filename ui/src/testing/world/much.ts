@@ -28,6 +28,7 @@ const overview: Answers = {
 const much_hosts: Answers = {
   listHosts: () => [
     { name: "local", address: null, user: null, port: null, is_local: true, labs: count(80, (index) => `lab-${index}`) },
+    { name: "lab1", address: "lab1.example.net", user: "root", port: null, is_local: false, labs: count(30, (index) => `lab-${index}`) },
     ...count(40, (index) => ({ name: index === 0 ? LONG : `rack-${index}`, address: `${LONG}.${LONG}.example.net`, user: "administrator", port: 22_022, is_local: false, labs: index % 2 ? [] : [LONG, `lab-${index}`] })),
   ],
   checkHost: ({ name }) => {
