@@ -39,7 +39,11 @@ const host = createRoute({
   component: lazyRouteComponent(() => import("./pages/host"), "HostPage"),
 });
 const images = createRoute({ ...at("/images"), component: lazyRouteComponent(() => import("./pages/images"), "ImagesPage") });
-const activity = createRoute({ ...at("/activity"), component: lazyRouteComponent(() => import("./pages/activity"), "ActivityPage") });
+const activity = createRoute({
+  ...at("/activity"),
+  validateSearch: ({ text, lab }: Record<string, unknown>): { text?: string; lab?: string } => ({ ...(typeof text === "string" && text && { text }), ...(typeof lab === "string" && lab && { lab }) }),
+  component: lazyRouteComponent(() => import("./pages/activity"), "ActivityPage"),
+});
 const settings = createRoute({
   ...at("/settings"),
   validateSearch: (search: Record<string, unknown>): { part?: string } => (typeof search.part === "string" ? { part: search.part } : {}),

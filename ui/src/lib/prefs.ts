@@ -14,10 +14,12 @@ export type Prefs = {
   page: string;
   /** Whether the desktop is told when a long run ends. */
   notifications: boolean;
+  /** Whether the first steps were put away. */
+  welcomed: boolean;
 };
 
 const KEY = "vlm";
-const defaults: Prefs = { theme: "system", language: "system", density: "dense", sidebar: "open", sizes: {}, page: "/", notifications: true };
+const defaults: Prefs = { theme: "system", language: "system", density: "dense", sidebar: "open", sizes: {}, page: "/", notifications: true, welcomed: false };
 
 function read(): Prefs {
   try {

@@ -33,6 +33,8 @@ export const common = {
   more: "More",
   actionsOf: "Actions for {{name}}",
   filter: "Filter",
+  rowNext: "Next row",
+  rowPrevious: "Previous row",
   machines_one: "{{count}} machine",
   machines_other: "{{count}} machines",
   none: "none",

@@ -36,6 +36,8 @@ export const common: Words<typeof en> = {
   more: "Plus",
   actionsOf: "Actions sur {{name}}",
   filter: "Filtrer",
+  rowNext: "Ligne suivante",
+  rowPrevious: "Ligne précédente",
   machines_one: "{{count}} machine",
   machines_other: "{{count}} machines",
   none: "aucun",
