@@ -35,6 +35,8 @@ export const common = {
   filter: "Filter",
   machines_one: "{{count}} machine",
   machines_other: "{{count}} machines",
+  rows: { next: "Next row", previous: "Previous row", open: "Open the row", choose: "Choose the row", all: "Choose all", one: "Choose {{name}}" },
+  find: { label: "Find", next: "Next match", previous: "Previous match", count: "{{at}} of {{count}}", none: "no match", close: "Close find", bad: "not a pattern" },
   none: "none",
   unknown: "not known",
   today: "today {{time}}",

@@ -38,6 +38,8 @@ export const common: Words<typeof en> = {
   filter: "Filtrer",
   machines_one: "{{count}} machine",
   machines_other: "{{count}} machines",
+  rows: { next: "Ligne suivante", previous: "Ligne précédente", open: "Ouvrir la ligne", choose: "Choisir la ligne", all: "Tout choisir", one: "Choisir {{name}}" },
+  find: { label: "Chercher", next: "Occurrence suivante", previous: "Occurrence précédente", count: "{{at}} sur {{count}}", none: "aucune occurrence", close: "Fermer la recherche", bad: "motif incorrect" },
   none: "aucun",
   unknown: "inconnu",
   today: "aujourd’hui {{time}}",
