@@ -33,6 +33,7 @@ export const common = {
   more: "More",
   actionsOf: "Actions for {{name}}",
   filter: "Filter",
+  clear: "Clear",
   machines_one: "{{count}} machine",
   machines_other: "{{count}} machines",
   rows: { next: "Next row", previous: "Previous row", open: "Open the row", choose: "Choose the row", all: "Choose all", one: "Choose {{name}}" },

@@ -36,6 +36,7 @@ export const common: Words<typeof en> = {
   more: "Plus",
   actionsOf: "Actions sur {{name}}",
   filter: "Filtrer",
+  clear: "Vider",
   machines_one: "{{count}} machine",
   machines_other: "{{count}} machines",
   rows: { next: "Ligne suivante", previous: "Ligne précédente", open: "Ouvrir la ligne", choose: "Choisir la ligne", all: "Tout choisir", one: "Choisir {{name}}" },
