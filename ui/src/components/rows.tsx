@@ -239,5 +239,5 @@ export function Rows<Row>({ name, label, rows: unsorted, columns, idOf, order: f
   );
 }
 
-const head = "sticky top-0 z-[1] h-7 truncate border-b border-line bg-panel px-3 text-small text-dim";
-const cell = "border-b border-line px-3";
+const head = "sticky top-0 z-[1] h-7 truncate border-b border-line bg-panel px-3 text-small text-dim first:pl-4";
+const cell = "border-b border-line px-3 first:pl-4";

@@ -26,7 +26,7 @@ export function LabTable({ labs }: { labs: LabSummary[] }) {
     {
       id: "name",
       title: t(($) => $.list.name),
-      width: 210,
+      width: 180,
       by: ({ name }) => name,
       cell: ({ name }) => (
         <Link to="/labs/$lab" params={{ lab: name }} tabIndex={-1} title={name} className="font-strong hover:underline">
@@ -34,19 +34,19 @@ export function LabTable({ labs }: { labs: LabSummary[] }) {
         </Link>
       ),
     },
-    { id: "state", title: t(($) => $.list.state), width: 112, by: ({ state }) => labState(state).word, cell: ({ state }) => <State {...labState(state)} /> },
+    { id: "state", title: t(($) => $.list.state), width: 108, by: ({ state }) => labState(state).word, cell: ({ state }) => <State {...labState(state)} /> },
     {
       id: "machines",
       title: t(($) => $.list.machines),
-      width: 132,
+      width: 120,
       by: ({ machines }) => machines,
       cell: ({ state, machines, running }) => (state === "designed" ? machines : t(($) => $.list.on, { on: running, count: machines })),
     },
-    { id: "host", title: t(($) => $.list.host), width: 120, by: ({ hosts }) => hosts, cell: ({ hosts }) => <span title={hosts}>{hosts}</span> },
+    { id: "host", title: t(($) => $.list.host), width: 104, by: ({ hosts }) => hosts, cell: ({ hosts }) => <span title={hosts}>{hosts}</span> },
     {
       id: "run",
       title: t(($) => $.list.lastRun),
-      width: 168,
+      width: 156,
       by: ({ last_run: run }) => (run ? runKind(run.kind) : ""),
       cell: ({ last_run: run }) =>
         run ? (
@@ -61,7 +61,7 @@ export function LabTable({ labs }: { labs: LabSummary[] }) {
     {
       id: "when",
       title: t(($) => $.list.when),
-      width: 132,
+      width: 148,
       by: ({ last_run: run, updated }) => Date.parse(run?.ended ?? run?.started ?? updated),
       cell: ({ last_run: run, updated }) => <span className="text-dim">{moment(run?.ended ?? run?.started ?? updated)}</span>,
     },
