@@ -116,7 +116,7 @@ function Run({ lab, id }: { lab: string; id: number }) {
     >
       <div className="flex min-h-0 min-w-0 flex-1 flex-col">
         <div className="flex min-h-0 flex-1 flex-col">
-          <div className="flex max-h-[60%] shrink-0 flex-col gap-2 overflow-auto px-4 py-2.5 empty:hidden">
+          <div className="flex max-h-[56%] shrink-0 flex-col gap-2 overflow-auto px-4 py-2.5 empty:hidden">
             {error && <Failed title={error.code === "not_found" ? t(($) => $.page.notFoundTitle, { id, lab }) : t(($) => $.page.followFailed)} error={error} />}
             <Words run={run} over={over} summary={summary} cancelling={cancel.data === true} />
             {cutOff && <Notice tone="attention" title={t(($) => $.page.cutOff)} message={summary?.sentence ? sentence(summary.sentence) : t(($) => $.page.cutOffMessage)} hint={t(($) => $.page.cutOffHint)} />}
@@ -129,7 +129,7 @@ function Run({ lab, id }: { lab: string; id: number }) {
             </div>
           )}
         </div>
-        <Resizable name="run-log" label={t(($) => $.timeline.size)} side="bottom" size={340} min={120} max={1_400}>
+        <Resizable name="run-log" label={t(($) => $.timeline.size)} side="bottom" size={300} min={120} max={1_400}>
           <LogView log={feed.log} began={run.began ?? 0} live={!over} filter={filter} onFilter={change} machines={run.machines.map(({ name }) => name)} sources={["serial"]} narrowed={picked?.words ?? null} />
         </Resizable>
       </div>

@@ -19,7 +19,7 @@ export function Failures({ run, onShow }: { run: Progress; onShow: (machine: str
           key={index}
           tone="failed"
           title={machine ? t(($) => $.page.machineFailed, { machine }) : t(($) => $.page.runFailed)}
-          message={sentence(message)}
+          message={machine !== null && message.startsWith(machine) ? message : sentence(message)}
           hint={hint}
           evidence={evidence}
           actions={machine && <Button onClick={() => onShow(machine)}>{t(($) => $.log.title)}</Button>}

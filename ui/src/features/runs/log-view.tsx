@@ -258,13 +258,11 @@ function sourceWord(name: string, t: ReturnType<typeof useTranslation<["runs", "
   return name === "terraform" ? "Terraform" : name === "ansible" ? "Ansible" : name;
 }
 
-/** Since the run began: `7.3`, `1:12.0`; a line from before has no time. */
+/** Since the run began, in minutes and seconds: `1:12.0`; a line from before has no time. */
 export function elapsed(at: number, began: number): string {
   if (Number.isNaN(at)) return "";
   const tenths = Math.max(0, Math.round((at - began) / 100));
-  const seconds = (tenths % 600) / 10;
-  const minutes = Math.floor(tenths / 600);
-  return minutes > 0 ? `${minutes}:${seconds.toFixed(1).padStart(4, "0")}` : seconds.toFixed(1);
+  return `${Math.floor(tenths / 600)}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
 }
 
 const asText = (line: Line, began: number) => [elapsed(line.at, began), line.machine ?? "", line.source, line.text].join("\t");

@@ -70,11 +70,11 @@ const grid = "grid grid-cols-[minmax(96px,168px)_minmax(0,1fr)_minmax(180px,300p
 
 /** Phases of one machine are told apart by their places and words; what colour says is how each went. */
 const fills: Record<Bar["state"], string> = {
-  done: "bg-running",
-  going: "bg-changing animate-work",
-  stuck: "bg-attention animate-work",
-  failed: "bg-failed",
-  left: "border border-unknown border-dashed",
+  done: "bg-running/30 text-text",
+  going: "bg-changing text-on-ink",
+  stuck: "bg-attention text-on-ink",
+  failed: "bg-failed text-on-ink",
+  left: "border border-dashed border-unknown text-dim",
 };
 
 function BarButton({ bar, began, span, onClick }: { bar: Bar; began: number; span: number; onClick: () => void }) {
@@ -85,7 +85,7 @@ function BarButton({ bar, began, span, onClick }: { bar: Bar; began: number; spa
   const width = ((bar.to - bar.from) / span) * 100;
   return (
     <button type="button" aria-label={said} title={bar.text && bar.phase ? `${said}\n${bar.text}` : said} onClick={onClick} className="group absolute inset-y-0 flex items-center" style={{ left: `${left}%`, width: `max(${width}%, 3px)` }}>
-      <span className={cn("mr-px h-3.5 w-full truncate rounded-[2px] px-1 text-left text-small leading-[14px] group-hover:opacity-80", fills[bar.state], bar.state === "left" ? "text-dim" : "text-on-ink")}>{width > 6 ? what : ""}</span>
+      <span className={cn("mr-px h-4 w-full truncate rounded-[2px] px-1 text-left text-small leading-4 group-hover:opacity-80", fills[bar.state])}>{width > 6 ? what : ""}</span>
     </button>
   );
 }

@@ -37,7 +37,7 @@ export const common = {
   machines_one: "{{count}} machine",
   machines_other: "{{count}} machines",
   rows: { next: "Next row", previous: "Previous row", open: "Open the row", choose: "Choose the row", all: "Choose all", one: "Choose {{name}}" },
-  find: { label: "Find", next: "Next match", previous: "Previous match", count: "{{at}} of {{count}}", none: "no match", close: "Close find", bad: "not a pattern" },
+  find: { label: "Find", next: "Next match", previous: "Previous match", count: "{{at}} of {{count}}", none: "no match", close: "Close find", bad: "not a pattern", inText: "Find in {{name}}", copy: "Copy {{name}}" },
   none: "none",
   unknown: "not known",
   today: "today {{time}}",

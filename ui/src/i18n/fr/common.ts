@@ -40,7 +40,7 @@ export const common: Words<typeof en> = {
   machines_one: "{{count}} machine",
   machines_other: "{{count}} machines",
   rows: { next: "Ligne suivante", previous: "Ligne précédente", open: "Ouvrir la ligne", choose: "Choisir la ligne", all: "Tout choisir", one: "Choisir {{name}}" },
-  find: { label: "Chercher", next: "Occurrence suivante", previous: "Occurrence précédente", count: "{{at}} sur {{count}}", none: "aucune occurrence", close: "Fermer la recherche", bad: "motif incorrect" },
+  find: { label: "Chercher", next: "Occurrence suivante", previous: "Occurrence précédente", count: "{{at}} sur {{count}}", none: "aucune occurrence", close: "Fermer la recherche", bad: "motif incorrect", inText: "Chercher dans {{name}}", copy: "Copier {{name}}" },
   none: "aucun",
   unknown: "inconnu",
   today: "aujourd’hui {{time}}",
