@@ -18,7 +18,7 @@ const lab = createRoute({ ...at("/labs/$lab"), component: lazyRouteComponent(() 
 const design = createRoute({ ...at("/labs/$lab/design"), component: lazyRouteComponent(() => import("./pages/design"), "DesignPage") });
 const plan = createRoute({
   ...at("/labs/$lab/plan"),
-  validateSearch: (search: Record<string, unknown>): { what?: "destroy" | "resume" } => (search.what === "destroy" || search.what === "resume" ? { what: search.what } : {}),
+  validateSearch: (search: Record<string, unknown>): { what?: "destroy" | "resume" } => ({ what: search.what === "destroy" || search.what === "resume" ? search.what : undefined }),
   component: lazyRouteComponent(() => import("./pages/plan"), "PlanPage"),
 });
 const runs = createRoute({ ...at("/labs/$lab/runs"), component: lazyRouteComponent(() => import("./pages/runs"), "RunsPage") });
@@ -31,7 +31,7 @@ const run = createRoute({
 });
 const files = createRoute({
   ...at("/labs/$lab/files"),
-  validateSearch: (search: Record<string, unknown>): { file?: string } => (typeof search.file === "string" ? { file: search.file } : {}),
+  validateSearch: (search: Record<string, unknown>): { file?: string } => ({ file: typeof search.file === "string" ? search.file : undefined }),
   component: lazyRouteComponent(() => import("./pages/files"), "FilesPage"),
 });
 const labActivity = createRoute({ ...at("/labs/$lab/activity"), component: lazyRouteComponent(() => import("./pages/activity"), "LabActivityPage") });

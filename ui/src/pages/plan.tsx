@@ -144,7 +144,7 @@ function PlanOf({ lab, kind }: { lab: string; kind: PlanKind }) {
             {view === "raw" && <TextView name={t(($) => $.plan.rawTitle)} text={plan.raw} title={<span className="selectable text-small text-dim" title={plan.terraform_dir}>{t(($) => $.plan.dir, { dir: plan.terraform_dir })}</span>} />}
             {view === "files" && <FileTree lab={lab} />}
           </div>
-          <Resizable name="plan-side" label={t(($) => $.plan.capacity)} side="right" size={320} min={240} max={560} className="overflow-y-auto bg-panel">
+          <Resizable name="plan-side" label={t(($) => $.plan.capacity)} side="right" size={296} min={240} max={560} className="overflow-y-auto bg-panel">
             <PlanSide plan={plan} />
             {mayChoose && <HostChoice chosen={hosts} onPlan={setHosts} />}
           </Resizable>

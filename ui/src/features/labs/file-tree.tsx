@@ -49,7 +49,7 @@ export function FileTree({ lab, chosen, onChoose }: { lab: string; chosen?: stri
   const [cursorPath, setCursor] = useState<string | null>(null);
   const sight = useSight(box, height, list.length);
   const wanted = onChoose ? chosen : own;
-  const file = files.data?.find(({ path }) => path === wanted) ?? list.find((node) => node.file)?.file ?? null;
+  const file = files.data?.find(({ path }) => path === wanted) ?? files.data?.find(({ path }) => path === "lab.yaml") ?? list.find((node) => node.file)?.file ?? null;
   const choose = onChoose ?? setOwn;
   const cursor = list.findIndex(({ path }) => path === (cursorPath ?? file?.path));
   const toggle = (path: string) => {

@@ -1,7 +1,7 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import type { LabSummary } from "../../bindings";
-import { type Column, Rows } from "../../components/rows";
+import { type Column, Rows } from "../../components/grid";
 import { Dot, State } from "../../components/state";
 import { labState, moment, runKind, runState } from "../../lib/words";
 import { factsOf, useDeeds, useLabEntries } from "./deeds";

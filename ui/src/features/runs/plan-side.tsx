@@ -40,8 +40,7 @@ export function PlanSide({ plan }: { plan: Plan }) {
               <Dot tone={tone} />
             </span>
             <span className={worst === "data_loss" || worst === "power_cycle" ? toneText(tone) : "text-dim"}>
-              {t(($) => $.plan.worst[worst])}
-              {worst === "data_loss" && plan.disks_lost && ` (${plan.disks_lost})`}
+              {worst === "data_loss" && plan.disks_lost ? t(($) => $.plan.lost, { disks: plan.disks_lost }) : t(($) => $.plan.worst[worst])}
             </span>
           </p>
         )}

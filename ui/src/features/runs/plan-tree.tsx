@@ -121,7 +121,7 @@ function ThingRow({ id, row: { name, thing, starts, configures }, open, onToggle
       <span className="min-w-0 flex-1 truncate text-dim" title={said}>
         {said}
       </span>
-      <span className={cn("inline-flex w-44 shrink-0 items-center gap-1.5", worded ? toneText(worded.tone) : "text-dim")}>
+      <span className={cn("inline-flex w-40 shrink-0 items-center gap-1.5", worded ? toneText(worded.tone) : "text-dim")}>
         {worded && <Dot tone={worded.tone} />}
         {worded?.word ?? (kind === "update" ? t(($) => $.plan.cost.none) : "")}
       </span>

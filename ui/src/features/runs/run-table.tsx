@@ -1,7 +1,7 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import type { RunSummary } from "../../bindings";
-import { type Column, Rows } from "../../components/rows";
+import { type Column, Rows } from "../../components/grid";
 import { State } from "../../components/state";
 import { useNow } from "../../lib/window";
 import { duration, moment, runKind, runState, sentence } from "../../lib/words";

@@ -120,6 +120,7 @@ export const runs = {
       power_cycle: "Machines that run are switched off and on; their disks stay.",
       data_loss: "Data on disks is lost.",
     },
+    lost: "{{disks}} of data on disks are lost.",
     cost: { none: "live", next_boot: "at next boot", power_cycle: "power cycle", data_loss: "data loss" },
     tree: "Plan of {{lab}}",
     networks: "Networks",

@@ -123,6 +123,7 @@ export const runs: Words<typeof en> = {
       power_cycle: "Des machines en marche sont arrêtées puis redémarrées ; leurs disques restent.",
       data_loss: "Des données sur disque sont perdues.",
     },
+    lost: "{{disks}} de données sur disque sont perdus.",
     cost: { none: "à chaud", next_boot: "au prochain démarrage", power_cycle: "arrêt et redémarrage", data_loss: "perte de données" },
     tree: "Plan de {{lab}}",
     networks: "Réseaux",
