@@ -27,10 +27,11 @@ type Props = {
   sources: string[];
   /** What the filter was narrowed to by a click elsewhere, in words. */
   narrowed?: string | null;
-  tools?: ReactNode;
+  /** Times of day instead of time since the beginning: for what is of several runs. */
+  wall?: boolean;
 };
 
-export function LogView({ log, began, live, filter, onFilter, machines, sources, narrowed, tools }: Props) {
+export function LogView({ log, began, live, filter, onFilter, machines, sources, narrowed, wall }: Props) {
   const { t } = useTranslation(["runs", "common"]);
   const box = useRef<HTMLDivElement>(null);
   const filterField = useRef<HTMLInputElement>(null);
@@ -42,6 +43,7 @@ export function LogView({ log, began, live, filter, onFilter, machines, sources,
   const scrolled = useRef(0);
   const dragging = useRef(false);
 
+  const time = (at: number) => (wall ? timeOfDay(at) : elapsed(at, began));
   const view = useMemo(() => new View(log, passes(filter)), [log, filter]);
   const gone = view.update();
   const found = useMemo(() => {
@@ -86,7 +88,7 @@ export function LogView({ log, began, live, filter, onFilter, machines, sources,
   const copyLines = () => {
     const rows = range ? [view.row(range[0]), view.row(range[1] + 1)] : [0, view.length];
     const lines: string[] = [];
-    for (let row = rows[0] ?? 0; row < (rows[1] ?? 0); row++) lines.push(asText(log.line(view.number(row)), began));
+    for (let row = rows[0] ?? 0; row < (rows[1] ?? 0); row++) lines.push(asText(log.line(view.number(row)), time));
     void copy(lines.join("\n"), t(($) => $.log.lines, { count: lines.length }));
   };
   useActions([
@@ -134,7 +136,7 @@ export function LogView({ log, began, live, filter, onFilter, machines, sources,
     const is = range !== null && number >= range[0] && number <= range[1];
     rows.push(
       <div key={number} style={{ top: row * ROW, height: ROW }} className={cn("absolute left-0 flex w-max min-w-full gap-3 px-4 whitespace-pre", is ? "bg-selected" : "hover:bg-hover")}>
-        <span className="w-16 shrink-0 text-right text-dim">{elapsed(line.at, began)}</span>
+        <span className="w-16 shrink-0 text-right text-dim">{time(line.at)}</span>
         {machines.length > 0 && (
           <span className="w-28 shrink-0 truncate" title={line.machine ?? undefined}>
             {line.machine}
@@ -184,7 +186,6 @@ export function LogView({ log, began, live, filter, onFilter, machines, sources,
           {range ? t(($) => $.log.chosen, { count: view.row(range[1] + 1) - view.row(range[0]) }) : view.length === log.end - log.first ? t(($) => $.log.lines, { count: view.length }) : t(($) => $.log.some, { shown: view.length, count: log.end - log.first })}
           {log.first > 0 && ` ${t(($) => $.log.dropped, { count: log.first })}`}
         </span>
-        {tools}
         {live && (
           <Tip text={t(($) => $.log.follow)} keys="F">
             <button type="button" aria-pressed={following} aria-label={t(($) => $.log.follow)} onClick={() => (setFollowing(!following), following || atEnd())} className={cn("rounded-ui p-1 hover:bg-hover", following ? "bg-selected text-text" : "text-dim")}>
@@ -265,4 +266,10 @@ export function elapsed(at: number, began: number): string {
   return `${Math.floor(tenths / 600)}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
 }
 
-const asText = (line: Line, began: number) => [elapsed(line.at, began), line.machine ?? "", line.source, line.text].join("\t");
+function timeOfDay(at: number): string {
+  if (Number.isNaN(at)) return "";
+  const date = new Date(at);
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+}
+
+const asText = (line: Line, time: (at: number) => string) => [time(line.at), line.machine ?? "", line.source, line.text].join("\t");
