@@ -1,7 +1,7 @@
 // A line chart over time, in the colours of the theme. uPlot draws on a canvas: 300 points twice a second cost nothing.
 
 import { useEffect, useRef, useState } from "react";
-import uPlot from "uplot";
+import type uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { cn } from "../lib/cn";
 import { usePrefs } from "../lib/prefs";
@@ -22,6 +22,16 @@ type Props = {
   span: number;
 };
 
+/** uPlot, once somebody looks at a chart. It asks the browser's language for a number format, which fails for the locale C. */
+async function load() {
+  try {
+    new Intl.Locale(navigator.language);
+  } catch {
+    Object.defineProperty(navigator, "language", { value: "en", configurable: true });
+  }
+  return (await import("uplot")).default;
+}
+
 const HEIGHT = 108;
 const fills: Record<Series["tone"], string> = { accent: "bg-accent", running: "bg-running", attention: "bg-attention" };
 
@@ -39,37 +49,19 @@ export function Chart({ title, note, at, series, max, format, span }: Props) {
     const element = box.current;
     // Where nothing can be drawn, the values above say it.
     if (!element || typeof Path2D === "undefined") return;
-    const colour = (name: string) => resolved(element, name);
-    const line = colour("--line");
-    const dim = colour("--dim");
-    const axis = { stroke: dim, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px 'Inter Variable', system-ui, sans-serif" };
-    const made = new uPlot(
-      {
-        width: element.clientWidth || 400,
-        height: HEIGHT,
-        legend: { show: false },
-        padding: [8, 8, 0, 0],
-        cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-        scales: {
-          x: { time: true, range: (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - span), high ?? 0] },
-          y: { range: (_, _low, high) => [0, latest.current.max ?? Math.max(nice(high ?? 0), 1)] },
-        },
-        axes: [
-          { ...axis, grid: { show: false }, size: 20, space: 80, values: (_, marks) => marks.map((seconds) => clock(seconds)) },
-          { ...axis, size: 64, space: 28, values: (_, marks) => marks.map((value) => latest.current.format(value)) },
-        ],
-        series: [{}, ...series.map(({ label, tone }) => ({ label, stroke: colour(tone === "accent" ? "--accent" : `--state-${tone}`), width: 1.5, points: { show: false }, spanGaps: false }))],
-        hooks: { setCursor: [(self) => setHover(self.cursor.idx ?? null)] },
-      },
-      latest.current.data,
-      element,
-    );
-    plot.current = made;
-    const sized = new ResizeObserver(() => element.clientWidth > 0 && made.setSize({ width: element.clientWidth, height: HEIGHT }));
-    sized.observe(element);
+    let made: uPlot | null = null;
+    let over = false;
+    const sized = new ResizeObserver(() => element.clientWidth > 0 && made?.setSize({ width: element.clientWidth, height: HEIGHT }));
+    void load().then((UPlot) => {
+      if (over) return;
+      made = new UPlot(options(element, series, span, latest, setHover), latest.current.data, element);
+      plot.current = made;
+      sized.observe(element);
+    });
     return () => {
+      over = true;
       sized.disconnect();
-      made.destroy();
+      made?.destroy();
       plot.current = null;
     };
     // Another theme has other colours.
@@ -101,6 +93,30 @@ export function Chart({ title, note, at, series, max, format, span }: Props) {
       <div ref={box} aria-hidden className="px-1" style={{ height: HEIGHT }} />
     </figure>
   );
+}
+
+type Latest = { current: { data: uPlot.AlignedData; format: (value: number) => string; max: number | undefined } };
+
+function options(element: HTMLElement, series: Series[], span: number, latest: Latest, onHover: (index: number | null) => void): uPlot.Options {
+  const colour = (name: string) => resolved(element, name);
+  const axis: uPlot.Axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px 'Inter Variable', system-ui, sans-serif" };
+  return {
+    width: element.clientWidth || 400,
+    height: HEIGHT,
+    legend: { show: false },
+    padding: [8, 24, 0, 0],
+    cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
+    scales: {
+      x: { time: true, range: (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - span), high ?? 0] },
+      y: { range: (_, _low, high) => [0, latest.current.max ?? Math.max(nice(high ?? 0), 1)] },
+    },
+    axes: [
+      { ...axis, grid: { show: false }, size: 20, space: 64, values: (_, marks) => marks.map((seconds) => clock(seconds)) },
+      { ...axis, size: 64, space: 28, values: (_, marks) => marks.map((value) => latest.current.format(value)) },
+    ],
+    series: [{}, ...series.map(({ label, tone }) => ({ label, stroke: colour(tone === "accent" ? "--accent" : `--state-${tone}`), width: 1.5, points: { show: false } }))],
+    hooks: { setCursor: [(self) => onHover(self.cursor.idx ?? null)] },
+  };
 }
 
 /** The top of a scale that leaves room: 1, 2 or 5 times a power of ten. */

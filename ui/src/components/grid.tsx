@@ -8,6 +8,7 @@ import { useActions } from "../lib/actions";
 import { cn } from "../lib/cn";
 import { keep, keptOr, useKept } from "../lib/kept";
 import { useRowHeight, useSight } from "../lib/window";
+import { Checkbox } from "./checkbox";
 import { type Entry, Menu, PointerMenu } from "./menu";
 
 export type Column<Row> = {
@@ -163,7 +164,7 @@ export function Rows<Row>({ name, label, rows: unsorted, columns, idOf, order: f
           <tr aria-rowindex={1}>
             {onChoose && (
               <th className={head}>
-                <input type="checkbox" aria-label={t(($) => $.rows.all)} checked={all} onChange={() => onChoose(all ? new Set() : new Set(rows.map(idOf)))} className="block size-3.5 accent-accent" />
+                <Checkbox aria-label={t(($) => $.rows.all)} checked={all} onChange={() => onChoose(all ? new Set() : new Set(rows.map(idOf)))} className="block" />
               </th>
             )}
             {columns.map((column) => (
@@ -204,7 +205,7 @@ export function Rows<Row>({ name, label, rows: unsorted, columns, idOf, order: f
               >
                 {onChoose && (
                   <td className={cell} style={{ height }}>
-                    <input type="checkbox" tabIndex={-1} aria-label={t(($) => $.rows.one, { name: own })} checked={is} onChange={() => toggle(own)} className="block size-3.5 accent-accent" />
+                    <Checkbox tabIndex={-1} aria-label={t(($) => $.rows.one, { name: own })} checked={is} onChange={() => toggle(own)} className="block" />
                   </td>
                 )}
                 {columns.map((column) => (

@@ -62,7 +62,7 @@ export function TextView({ title, text, name, tools, className }: { title: React
       </div>
       <div className="relative flex min-h-0 flex-1 flex-col">
         {find !== null && <FindBar ref={field} text={find} onText={(next) => (setFind(next), setCurrent(-1))} at={current} count={find ? found.length : null} onStep={step} onClose={() => (setFind(null), box.current?.focus())} />}
-        <div ref={box} tabIndex={0} role="document" aria-label={name} className="selectable min-h-0 flex-1 overflow-auto py-1.5 font-mono text-small leading-[18px] focus-visible:outline-none">
+        <div ref={box} tabIndex={0} role="document" aria-label={name} className="selectable min-h-0 flex-1 overflow-auto py-1.5 font-mono text-small leading-[18px] [font-variant-ligatures:none] focus-visible:outline-none">
           <div className="relative" style={{ height: lines.length * ROW }}>
             {lines.slice(sight.first, sight.end).map((line, index) => {
               const at = sight.first + index;

@@ -135,6 +135,16 @@ function LabButtons({ lab, deeds }: { lab: LabFacts; deeds: ReturnType<typeof us
     );
   }
   const there = isThere(lab);
+  if (left && (left.kind === "deploy" || left.kind === "destroy")) {
+    return (
+      <>
+        <Button onClick={() => deeds.plan(lab.name)}>{t(($) => $.planChanges)}</Button>
+        <Button kind="primary" onClick={() => deeds.resume(lab)}>
+          {t(($) => $.resume, { run: runKind(left.kind).toLowerCase(), id: left.id })}
+        </Button>
+      </>
+    );
+  }
   return (
     <>
       {there && lab.on > 0 && <Button onClick={() => deeds.ask("stop", lab)}>{t(($) => $.shutDown)}</Button>}
@@ -143,18 +153,9 @@ function LabButtons({ lab, deeds }: { lab: LabFacts; deeds: ReturnType<typeof us
           {deeds.starting ? t(($) => $.starting) : t(($) => $.startMachines, { machines: machinesOf(lab.off) })}
         </Button>
       )}
-      {left && (left.kind === "deploy" || left.kind === "destroy") ? (
-        <>
-          <Button onClick={() => deeds.plan(lab.name)}>{t(($) => $.planChanges)}</Button>
-          <Button kind="primary" onClick={() => deeds.resume(lab)}>
-            {t(($) => $.resume, { run: runKind(left.kind).toLowerCase(), id: left.id })}
-          </Button>
-        </>
-      ) : (
-        <Button kind="primary" onClick={() => deeds.plan(lab.name)}>
-          {there ? t(($) => $.planChanges) : t(($) => $.planMachines, { machines: machinesOf(lab.machines) })}
-        </Button>
-      )}
+      <Button kind="primary" onClick={() => deeds.plan(lab.name)}>
+        {there ? t(($) => $.planChanges) : t(($) => $.planMachines, { machines: machinesOf(lab.machines) })}
+      </Button>
     </>
   );
 }

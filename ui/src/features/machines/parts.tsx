@@ -96,7 +96,7 @@ export function Disks({ machine }: { machine: MachineDetails }) {
         <tr key={name} className={table.row}>
           <td className={cn(table.cell, "font-strong")}>{name}</td>
           <td className={cn(table.cell, "text-right")}>{size}</td>
-          <td className={cn(table.cell, "text-right")}>{allocated === null ? <span className="text-dim">–</span> : capacity === null ? gib(allocated) : t(($) => $.disks.of, { allocated: gib(allocated), capacity: gib(capacity) })}</td>
+          <td className={cn(table.cell, "text-right")}>{allocated === null ? <span className="text-dim">–</span> : capacity === null ? gib(allocated) : t(($) => $.disks.of, { allocated: gib(allocated), capacity: memory(capacity) })}</td>
           <td className={cn(table.cell, "w-full max-w-0")}>{path ? <Copied text={path} label={t(($) => $.disks.copyPath, { name })} /> : <span className="text-dim">{t(($) => $.disks.notYet)}</span>}</td>
         </tr>
       ))}

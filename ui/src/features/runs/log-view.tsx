@@ -217,7 +217,7 @@ export function LogView({ log, began, live, filter, onFilter, machines, sources,
           aria-live="off"
           aria-label={t(($) => $.log.title)}
           tabIndex={0}
-          className="min-h-0 flex-1 overflow-auto py-1 font-mono text-small leading-[18px] focus-visible:outline-none"
+          className="min-h-0 flex-1 overflow-auto py-1 font-mono text-small leading-[18px] [font-variant-ligatures:none] focus-visible:outline-none"
           onKeyDown={onKeyDown}
           onScroll={({ currentTarget: at }) => {
             const before = scrolled.current;

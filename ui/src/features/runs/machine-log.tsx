@@ -11,34 +11,29 @@ const RUNS = 3;
 /** What the last runs said of a machine, and its console as it goes on. */
 export function MachineLog({ lab, machine, on }: { lab: string; machine: string; on: boolean }) {
   const [feed] = useState(() => new Feed());
-  const runs = useQuery(runsQuery(lab));
   const [filter, setFilter] = useState<Filter>(NO_FILTER);
-  const [began, setBegan] = useState<number | null>(null);
-  const ids = runs.data
-    ?.slice(0, RUNS)
-    .map(({ id }) => id)
-    .reverse()
-    .join(" ");
-  const oldest = runs.data?.slice(0, RUNS).at(-1)?.started;
+  const runs = useQuery(runsQuery(lab));
   useSyncExternalStore(feed.subscribe, feed.snapshot);
+  // The runs that there are when the log is opened; one that begins later has its own page.
+  const [ids, setIds] = useState<number[] | null>(null);
+  const [heard, setHeard] = useState(false);
+  const known = runs.data ?? (runs.isError ? [] : null);
   useEffect(() => {
-    if (ids === undefined || began !== null) return;
-    setBegan(oldest ? Date.parse(oldest) : Date.now());
-  }, [ids, oldest, began]);
-  // The runs one after the other, from the oldest; a run that begins later is followed on its own page.
-  const [first, setFirst] = useState<string | null>(null);
+    if (ids === null && known) setIds(known.slice(0, RUNS).map(({ id }) => id).reverse());
+  }, [ids, known]);
   useEffect(() => {
-    if (first === null && ids !== undefined) setFirst(ids);
-  }, [first, ids]);
-  useEffect(() => {
-    if (!first) return;
+    if (ids === null) return;
     let end = () => {};
-    const next = ([id, ...rest]: string[]) => {
-      if (id !== undefined) end = feed.follow(Number(id), { only: machine, onOver: () => (end(), next(rest)) });
+    const next = ([id, ...rest]: number[]) => {
+      if (id === undefined) return setHeard(true);
+      const last = rest.length === 0;
+      end = feed.follow(id, { only: machine, onOver: () => (end(), next(rest)) });
+      // The last one may be at work for long: the console is not kept waiting.
+      if (last) setTimeout(() => setHeard(true), 500);
     };
-    next(first.split(" "));
+    next(ids);
     return () => end();
-  }, [feed, first, machine]);
-  useSerial(feed, lab, [machine], on ? 1_000 : null);
-  return <LogView log={feed.log} began={began ?? 0} live={on} wall filter={filter} onFilter={(change) => setFilter({ ...filter, ...change })} machines={[]} sources={["serial"]} />;
+  }, [feed, ids, machine]);
+  useSerial(feed, lab, heard ? [machine] : [], on ? 1_000 : null);
+  return <LogView log={feed.log} began={0} live={on} wall filter={filter} onFilter={(change) => setFilter({ ...filter, ...change })} machines={[]} sources={["serial"]} />;
 }

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { HostShare, Plan } from "../../bindings";
 import { Button } from "../../components/button";
+import { Checkbox } from "../../components/checkbox";
 import { Meter } from "../../components/meter";
 import { Dot, toneText } from "../../components/state";
 import { cn } from "../../lib/cn";
@@ -105,7 +106,7 @@ export function HostChoice({ chosen, onPlan }: { chosen: string[]; onPlan: (host
       <legend className="float-left mb-1.5 text-small text-dim">{t(($) => $.plan.hosts)}</legend>
       {hosts.data.map(({ name, address, user }) => (
         <label key={name} className="flex clear-both items-center gap-2">
-          <input type="checkbox" className="size-3.5 accent-accent" checked={wish.includes(name)} onChange={(event) => setWish(hosts.data.map((host) => host.name).filter((other) => (other === name ? event.target.checked : wish.includes(other))))} />
+          <Checkbox checked={wish.includes(name)} onChange={(event) => setWish(hosts.data.map((host) => host.name).filter((other) => (other === name ? event.target.checked : wish.includes(other))))} />
           <span className="truncate">{name}</span>
           {address && (
             <span className="truncate text-small text-dim" title={address}>

@@ -1,6 +1,6 @@
 export const machines = {
   open: "Open the machine",
-  copySsh: "Copy its ssh command",
+  copySsh: "Copy ssh command",
   copyAddress: "Copy address",
   copyAddressOf: "Copy address {{address}} of {{name}}",
   copyAddresses: "Copy their addresses",

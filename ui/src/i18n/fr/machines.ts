@@ -3,7 +3,7 @@ import type { Words } from "../words";
 
 export const machines: Words<typeof en> = {
   open: "Ouvrir la machine",
-  copySsh: "Copier sa commande ssh",
+  copySsh: "Copier la commande ssh",
   copyAddress: "Copier l’adresse",
   copyAddressOf: "Copier l’adresse {{address}} de {{name}}",
   copyAddresses: "Copier leurs adresses",

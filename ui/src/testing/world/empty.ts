@@ -1,3 +1,15 @@
 import type { Answers } from "../fake";
 
-export const empty: Answers = {};
+const nothing = { state: "designed", revision: 1, machines: [], last_run: null, unknown: null } as const;
+
+export const empty: Answers = {
+  // Labs, runs.
+  listLabs: () => [],
+  labStatus: ({ name }) => ({ ...nothing, machines: [], name }),
+  checkLab: () => [],
+  labPorts: () => [],
+  labFiles: () => [],
+  recentRuns: () => [],
+  listRuns: () => [],
+  followRun: () => null,
+};
