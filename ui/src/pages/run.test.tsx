@@ -94,7 +94,7 @@ describe("a run", () => {
   test("200,000 lines at once leave the page quick", async () => {
     const lines = Array.from({ length: 200_000 }, (_, n): RunEvent => ({ run: 12, seq: n + 1, at_ms: 1_000 + n, machine: null, body: { kind: "log", source: "terraform", text: `line ${n}` } }));
     await open("/labs/shop/runs/12", { followRun: ({ onEvents }) => (onEvents.onmessage(lines), new Promise<null>(() => {})) });
-    await vi.waitFor(() => expect(screen.getByText("200000 lines")).toBeTruthy(), 5_000);
+    await vi.waitFor(() => expect(screen.getByText("200,000 lines")).toBeTruthy(), 5_000);
     expect(log().querySelectorAll(".absolute").length).toBeLessThan(100);
   });
 });

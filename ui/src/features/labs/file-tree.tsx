@@ -37,6 +37,12 @@ export function nodes(files: LabFile[], closed: ReadonlySet<string>): Node[] {
   return list;
 }
 
+/** All folders, where there are too many files to look through. */
+function foldersBelow(files: LabFile[]): ReadonlySet<string> {
+  if (files.length <= 60) return new Set();
+  return new Set(files.flatMap(({ path }) => path.split("/").slice(0, -1).map((_, depth, parts) => parts.slice(0, depth + 1).join("/"))));
+}
+
 /** A lab's rendered files: a tree, and the one that is chosen. Without `onChoose` it remembers that itself. */
 export function FileTree({ lab, chosen, onChoose }: { lab: string; chosen?: string; onChoose?: (path: string) => void }) {
   const { t } = useTranslation("labs");
@@ -44,7 +50,9 @@ export function FileTree({ lab, chosen, onChoose }: { lab: string; chosen?: stri
   const box = useRef<HTMLDivElement>(null);
   const height = useRowHeight();
   const [own, setOwn] = useState<string | undefined>(chosen);
-  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
+  const [turned, setClosed] = useState<ReadonlySet<string> | null>(null);
+  // A lab of many machines begins with its folders closed.
+  const closed = useMemo(() => turned ?? foldersBelow(files.data ?? []), [turned, files.data]);
   const list = useMemo(() => nodes(files.data ?? [], closed), [files.data, closed]);
   const [cursorPath, setCursor] = useState<string | null>(null);
   const sight = useSight(box, height, list.length);

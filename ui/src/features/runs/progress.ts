@@ -74,7 +74,10 @@ function apply(run: Progress, { body, machine, at_ms: at }: RunEvent, change: (n
       break;
     case "phase":
       // From the first machine that is powered on, they say what goes on.
-      if (body.phase === "booting") run.steps = over(run.steps, at);
+      if (body.phase === "booting") {
+        run.steps = over(run.steps, at);
+        run.transfer = null;
+      }
       if (machine)
         change(machine, (m) => ({
           ...m,

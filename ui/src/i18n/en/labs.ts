@@ -109,8 +109,8 @@ export const labs = {
   files: {
     tree: "Files of {{lab}}",
     size: "Width of the tree",
-    lines_one: "{{count}} line",
-    lines_other: "{{count}} lines",
+    lines_one: "{{count, number}} line",
+    lines_other: "{{count, number}} lines",
     choose: "Choose a file to read it.",
     note: "Rendered for the present design. Keys and secrets are never among them.",
     emptyTitle: "No file is rendered yet",

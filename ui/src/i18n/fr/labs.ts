@@ -112,8 +112,8 @@ export const labs: Words<typeof en> = {
   files: {
     tree: "Fichiers de {{lab}}",
     size: "Largeur de l’arborescence",
-    lines_one: "{{count}} ligne",
-    lines_other: "{{count}} lignes",
+    lines_one: "{{count, number}} ligne",
+    lines_other: "{{count, number}} lignes",
     choose: "Choisissez un fichier pour le lire.",
     note: "Produits pour la conception actuelle. Clés et secrets n’y figurent jamais.",
     emptyTitle: "Aucun fichier n’est encore produit",
