@@ -12,10 +12,10 @@ describe("the plan of a lab", () => {
     expect(said).toEqual([
       "~lanis changed in place (dns)live",
       "+monitoringis created (host `local`)",
-      "~cachegets 2 GiB of memory instead of 1 GiB: it is switched off and on, is powered onpower cycle",
-      "!dbis made anew from debian-13: its disks `system` (20 GiB) and `data` (10 GiB) are lost, is powered on, is waited for, then configureddata loss",
+      "~cachegets 2 GiB of memory instead of 1 GiB: it is switched off and on · is powered onpower cycle",
+      "!dbis made anew from debian-13: its disks `system` (20 GiB) and `data` (10 GiB) are lost · is powered on, is waited for, then configureddata loss",
       "~lbhas 2 vCPUs instead of 1 from its next boot onat next boot",
-      "+metricsis created (host `lab1`), is powered on, is waited for, then configured",
+      "+metricsis created (host `lab1`) · is powered on, is waited for, then configured",
       "−web-3is taken away, with its disk (8 GiB)data loss",
     ]);
     expect(screen.getByRole("meter", { name: "Memory needed of what lab1 has free" })).toHaveProperty("ariaValueNow", "2048");

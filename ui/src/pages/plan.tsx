@@ -20,7 +20,7 @@ import { type PlanKind, usePlan } from "../features/runs/use-plan";
 import { ipc } from "../ipc";
 import { useActions } from "../lib/actions";
 import { labQuery } from "../lib/queries";
-import { machinesOf, runKind } from "../lib/words";
+import { machinesOf, theRun } from "../lib/words";
 
 export function PlanPage() {
   const { lab } = useParams({ from: "/labs/$lab/plan" });
@@ -76,7 +76,7 @@ function PlanOf({ lab, kind }: { lab: string; kind: PlanKind }) {
   ]);
   // Where every machine is somewhere already, there is nothing to choose.
   const mayChoose = kind === "deploy" && (status.data?.state === "designed" || status.data?.machines.some(({ state }) => state === null));
-  const trail = kind === "destroy" ? t(($) => $.plan.destroyPage, { lab }) : kind === "resume" && run ? t(($) => $.plan.resumePage, { run: runKind(run.kind).toLowerCase(), id: run.id }) : undefined;
+  const trail = kind === "destroy" ? t(($) => $.plan.destroyPage, { lab }) : kind === "resume" && run ? t(($) => $.plan.resumePage, { run: theRun(run.kind), id: run.id }) : undefined;
   const full = plan !== null && !plan.empty;
   return (
     <LabFrame

@@ -1,6 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { RunSummary } from "../bindings";
 import { Button } from "../components/button";
@@ -20,12 +20,14 @@ import { useActions } from "../lib/actions";
 import { labQuery, runsQuery } from "../lib/queries";
 import { toast } from "../lib/toasts";
 import { useNow } from "../lib/window";
-import { duration, runKind, runState, sentence } from "../lib/words";
+import { duration, runKind, runState, sentence, theRun } from "../lib/words";
 
 export function RunPage() {
   const { lab, run } = useParams({ from: "/labs/$lab/runs/$run" });
   return <Run key={`${lab} ${run}`} lab={lab} id={Number(run)} />;
 }
+
+const SERIAL = ["serial"];
 
 /** Consoles that are read at once while a run is at work: those of machines that are under way. */
 const CONSOLES = 16;
@@ -37,7 +39,10 @@ function Run({ lab, id }: { lab: string; id: number }) {
   const runs = useQuery(runsQuery(lab));
   const summary = runs.data?.find((one) => one.id === id);
   const { feed, run: heard, over, error } = useFeed(id);
-  const run = ordered(heard, status.data?.machines.map(({ name }) => name) ?? []);
+  const designed = status.data?.machines;
+  const run = useMemo(() => ordered(heard, designed?.map(({ name }) => name) ?? []), [heard, designed]);
+  const said = run.machines.map(({ name }) => name).join(" ");
+  const names = useMemo(() => (said === "" ? [] : said.split(" ")), [said]);
   const [filter, setFilter] = useState<Filter>({ ...NO_FILTER, without: ["serial"] });
   const [picked, setPicked] = useState<Pick | null>(null);
   const now = useNow(over ? null : 500);
@@ -66,20 +71,20 @@ function Run({ lab, id }: { lab: string; id: number }) {
   const resume = () => (summary?.kind === "start" || summary?.kind === "stop" ? again.mutate() : void navigate({ to: "/labs/$lab/plan", params: { lab }, search: { what: "resume" } }));
   const retry = () => void navigate({ to: "/labs/$lab/plan", params: { lab }, search: summary?.kind === "destroy" ? { what: "destroy" } : {} });
   const show = () => void navigate({ to: "/labs/$lab", params: { lab } });
-  const low = kind.toLowerCase();
+  const low = summary ? theRun(summary.kind) : kind.toLowerCase();
   const mayRetry = over && undone && isLast && (summary?.kind === "deploy" || summary?.kind === "destroy");
   useActions([
     ...(over ? [] : [{ id: "run-cancel", title: t(($) => $.page.cancel, { run: low }), group: kind, run: () => cancel.mutate() }]),
     ...(mayRetry ? [{ id: "run-retry", title: t(($) => $.page.retry), group: kind, run: retry }] : []),
     ...(over && undone && isLast ? [{ id: "run-resume", title: t(($) => $.page.resume, { run: low }), group: kind, run: resume }] : []),
   ]);
-  const pick = (next: Pick | null) => {
-    setPicked(next);
-    setFilter({ ...filter, machine: next?.machine ?? null, from: next?.from ?? null, to: next?.to ?? null });
-  };
-  const change = (next: Partial<Filter>) => {
+  const change = useCallback((next: Partial<Filter>) => {
     if (next.machine !== undefined) setPicked(null);
-    setFilter({ ...filter, ...next });
+    setFilter((filter) => ({ ...filter, ...next }));
+  }, []);
+  const pick = (next: Pick | null) => {
+    change({ machine: next?.machine ?? null, from: next?.from ?? null, to: next?.to ?? null });
+    setPicked(next);
   };
   return (
     <LabFrame
@@ -89,7 +94,7 @@ function Run({ lab, id }: { lab: string; id: number }) {
       trail={t(($) => $.title, { kind, id })}
       state={
         <>
-          <State {...state} />
+          {(error === null || summary) && <State {...state} />}
           <span className="text-dim">{run.began !== null && duration((over ? (run.last ?? run.began) : now) - run.began)}</span>
         </>
       }
@@ -130,7 +135,7 @@ function Run({ lab, id }: { lab: string; id: number }) {
           )}
         </div>
         <Resizable name="run-log" label={t(($) => $.timeline.size)} side="bottom" size={300} min={120} max={1_400}>
-          <LogView log={feed.log} began={run.began ?? 0} live={!over} filter={filter} onFilter={change} machines={run.machines.map(({ name }) => name)} sources={["serial"]} narrowed={picked?.words ?? null} />
+          <LogView log={feed.log} began={run.began ?? 0} live={!over} filter={filter} onFilter={change} machines={names} sources={SERIAL} narrowed={picked?.words ?? null} />
         </Resizable>
       </div>
     </LabFrame>

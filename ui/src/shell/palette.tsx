@@ -30,8 +30,8 @@ export function Palette() {
                     .map((action) => (
                       <Command.Item
                         key={action.id}
-                        value={action.id}
-                        keywords={[action.title, action.words ?? "", group]}
+                        value={`${action.title} ${action.id}`}
+                        keywords={[action.words ?? "", group]}
                         onSelect={() => {
                           setOpen(false);
                           action.run();

@@ -13,7 +13,7 @@ import { Failed } from "../../components/notice";
 import { ipc } from "../../ipc";
 import { labsQuery } from "../../lib/queries";
 import { mention } from "../../lib/toasts";
-import { machinesOf, runKind } from "../../lib/words";
+import { machinesOf, theRun } from "../../lib/words";
 
 /** A lab as far as its actions depend on it. */
 export type LabFacts = { name: string; state: LabState; machines: number; on: number; off: number; last: RunSummary | null };
@@ -210,9 +210,9 @@ export function useLabEntries(deeds: Deeds): (lab: LabFacts) => Entry[] {
     const busy = run !== null;
     const name = lab.name;
     return [
-      ...(run ? [{ label: t(($) => $.watch, { run: runKind(run.kind).toLowerCase(), id: run.id }), onSelect: () => deeds.watch(run) }] : []),
+      ...(run ? [{ label: t(($) => $.watch, { run: theRun(run.kind), id: run.id }), onSelect: () => deeds.watch(run) }] : []),
       { label: there ? t(($) => $.planChanges) : t(($) => $.planDeploy), disabled: busy, onSelect: () => deeds.plan(name) },
-      ...(left && !busy ? [{ label: t(($) => $.resume, { run: runKind(left.kind).toLowerCase(), id: left.id }), onSelect: () => deeds.resume(lab) }] : []),
+      ...(left && !busy ? [{ label: t(($) => $.resume, { run: theRun(left.kind), id: left.id }), onSelect: () => deeds.resume(lab) }] : []),
       "line",
       { label: t(($) => $.start), disabled: busy || !there || lab.off === 0, onSelect: () => deeds.start(lab) },
       { label: t(($) => $.shutDown), disabled: busy || !there || lab.on === 0, onSelect: () => deeds.ask("stop", lab) },

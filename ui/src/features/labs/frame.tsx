@@ -13,7 +13,7 @@ import { Tip } from "../../components/tip";
 import { useActions } from "../../lib/actions";
 import { cn } from "../../lib/cn";
 import { labQuery, runsQuery } from "../../lib/queries";
-import { labState, machinesOf, runKind } from "../../lib/words";
+import { labState, machinesOf, theRun } from "../../lib/words";
 import { factsNow, isThere, type LabFacts, undone, useDeeds, useLabEntries, working } from "./deeds";
 
 export type LabTab = "overview" | "design" | "plan" | "runs" | "files" | "activity";
@@ -127,20 +127,22 @@ function LabButtons({ lab, deeds }: { lab: LabFacts; deeds: ReturnType<typeof us
   const { t } = useTranslation("labs");
   const run = working(lab);
   const left = undone(lab);
+  const resumes = left !== null && (left.kind === "deploy" || left.kind === "destroy");
+  useActions([{ id: "lab-primary", title: t(($) => $.primary), group: lab.name, keys: "Ctrl+Enter", hidden: true, run: () => (run ? deeds.watch(run) : resumes ? deeds.resume(lab) : deeds.plan(lab.name)) }]);
   if (run) {
     return (
       <Button kind="primary" onClick={() => deeds.watch(run)}>
-        {t(($) => $.watch, { run: runKind(run.kind).toLowerCase(), id: run.id })}
+        {t(($) => $.watch, { run: theRun(run.kind), id: run.id })}
       </Button>
     );
   }
   const there = isThere(lab);
-  if (left && (left.kind === "deploy" || left.kind === "destroy")) {
+  if (left && resumes) {
     return (
       <>
         <Button onClick={() => deeds.plan(lab.name)}>{t(($) => $.planChanges)}</Button>
         <Button kind="primary" onClick={() => deeds.resume(lab)}>
-          {t(($) => $.resume, { run: runKind(left.kind).toLowerCase(), id: left.id })}
+          {t(($) => $.resume, { run: theRun(left.kind), id: left.id })}
         </Button>
       </>
     );

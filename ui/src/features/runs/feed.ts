@@ -4,7 +4,7 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 import type { CommandError, RunEvent, RunId } from "../../bindings";
 import { followRun, ipc } from "../../ipc";
 import { linesOf, LogStore } from "./log-store";
-import { advance, begin, type Progress } from "./progress";
+import { advance, begin, looksSame, type Progress } from "./progress";
 
 export type Heard = { run: Progress; over: boolean; error: CommandError | null };
 
@@ -32,7 +32,7 @@ export class Feed {
       }
       run = advance(run, waiting);
       waiting = [];
-      this.heard = { ...this.heard, run, over: this.heard.over || run.ended !== null };
+      if (!looksSame(run, this.heard.run)) this.heard = { ...this.heard, run, over: this.heard.over || run.ended !== null };
     };
     const end = followRun(
       id,
@@ -42,7 +42,7 @@ export class Feed {
       },
       (error) => {
         flush();
-        this.heard = { ...this.heard, over: true, error };
+        this.heard = { run, over: true, error };
         this.tell();
         onOver?.();
       },
@@ -71,8 +71,9 @@ export class Feed {
     }
   }
 
+  /** What a page that looks at nothing new is not told again. */
   private tell() {
-    this.heard = { ...this.heard };
+    this.log.tell();
     for (const listener of this.listeners) listener();
   }
 

@@ -23,6 +23,7 @@ export class LogStore {
   private readonly texts: string[] = [];
   private readonly machines = new Names();
   private readonly sources = new Names();
+  private readonly listeners = new Set<() => void>();
 
   constructor(capacity = CAPACITY) {
     this.capacity = capacity;
@@ -55,10 +56,17 @@ export class LogStore {
     };
   }
 
-  /** Whose lines there are. */
-  get machineNames(): readonly string[] {
-    return this.machines.all;
+  /** Tells those who look that there are more lines: once a frame, whatever came. */
+  tell() {
+    for (const listener of this.listeners) listener();
   }
+  subscribe = (listener: () => void) => {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  };
+  /** What changes with each line. */
+  version = () => this.end;
+
   get sourceNames(): readonly string[] {
     return this.sources.all;
   }

@@ -1,7 +1,7 @@
 // The log: one list of all that was said, narrowed down, searched, followed, copied from. Only rows in sight are drawn.
 
 import { ArrowDownToLine, Copy, X } from "lucide-react";
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type MouseEvent, type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 import { FilterField } from "../../components/filter";
 import { FindBar, marked } from "../../components/find";
@@ -31,8 +31,9 @@ type Props = {
   wall?: boolean;
 };
 
-export function LogView({ log, began, live, filter, onFilter, machines, sources, narrowed, wall }: Props) {
+export const LogView = memo(function LogView({ log, began, live, filter, onFilter, machines, sources, narrowed, wall }: Props) {
   const { t } = useTranslation(["runs", "common"]);
+  useSyncExternalStore(log.subscribe, log.version);
   const box = useRef<HTMLDivElement>(null);
   const filterField = useRef<HTMLInputElement>(null);
   const findField = useRef<HTMLInputElement>(null);
@@ -249,7 +250,7 @@ export function LogView({ log, began, live, filter, onFilter, machines, sources,
       </div>
     </section>
   );
-}
+});
 
 const textOf: Record<LineTone, string> = { plain: "", dim: "text-dim", good: "text-running", warn: "text-attention", bad: "text-failed" };
 

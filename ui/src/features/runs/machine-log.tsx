@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { runsQuery } from "../../lib/queries";
 import { Feed, useSerial } from "./feed";
 import { type Filter, NO_FILTER } from "./log-store";
@@ -8,12 +8,14 @@ import { LogView } from "./log-view";
 /** How many of a lab's runs are looked through for what they say of a machine. */
 const RUNS = 3;
 
+const NONE: string[] = [];
+const SERIAL = ["serial"];
+
 /** What the last runs said of a machine, and its console as it goes on. */
 export function MachineLog({ lab, machine, on }: { lab: string; machine: string; on: boolean }) {
   const [feed] = useState(() => new Feed());
   const [filter, setFilter] = useState<Filter>(NO_FILTER);
   const runs = useQuery(runsQuery(lab));
-  useSyncExternalStore(feed.subscribe, feed.snapshot);
   // The runs that there are when the log is opened; one that begins later has its own page.
   const [ids, setIds] = useState<number[] | null>(null);
   const [heard, setHeard] = useState(false);
@@ -35,5 +37,6 @@ export function MachineLog({ lab, machine, on }: { lab: string; machine: string;
     return () => end();
   }, [feed, ids, machine]);
   useSerial(feed, lab, heard ? [machine] : [], on ? 1_000 : null);
-  return <LogView log={feed.log} began={0} live={on} wall filter={filter} onFilter={(change) => setFilter({ ...filter, ...change })} machines={[]} sources={["serial"]} />;
+  const change = useCallback((next: Partial<Filter>) => setFilter((filter) => ({ ...filter, ...next })), []);
+  return <LogView log={feed.log} began={0} live={on} wall filter={filter} onFilter={change} machines={NONE} sources={SERIAL} />;
 }

@@ -108,7 +108,7 @@ function ThingRow({ id, row: { name, thing, starts, configures }, open, onToggle
   const worded = kind === "create" ? null : disruption(cost);
   const can = (thing?.changes.length ?? 0) > 0;
   const also = [starts && kind !== "delete" && t(($) => $.plan.poweredOn), configures && t(($) => $.plan.configured)].filter(Boolean);
-  const said = [thing?.planned.sentence, ...also].filter(Boolean).join(", ");
+  const said = [thing?.planned.sentence, also.join(", ")].filter(Boolean).join(" · ");
   return (
     <div id={id} role="treeitem" aria-level={1} aria-expanded={can ? open : undefined} aria-label={`${sign?.word ?? ""} ${name} ${said} ${worded?.word ?? ""}`} style={style} className={cn(className, "gap-2 hover:bg-hover")} onClick={can ? onToggle : undefined}>
       <ChevronRight aria-hidden className={cn("size-3.5 shrink-0 text-dim transition-transform duration-120", open && "rotate-90", !can && "invisible")} />

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { RunEvent } from "../../bindings";
 import { said } from "../../testing/fake";
-import { advance, begin, causes, nextPhase, ready, underWay } from "./progress";
+import { advance, begin, causes, looksSame, nextPhase, ready, underWay } from "./progress";
 
 const run = (...bodies: Parameters<typeof said>) => advance(begin(), said(...bodies));
 const reached = (phase: "defined" | "booting" | "address" | "ssh" | "cloud_init" | "configured", address: string | null = null) => ({ kind: "phase", phase, address }) as const;
@@ -58,5 +58,12 @@ describe("the progress of a run", () => {
     expect(causes(failed).map(({ message }) => message)).toEqual(["it crashed"]);
     expect(causes(run([null, own])).map(({ message }) => message)).toEqual(["1 of 2"]);
     expect(failed.ended).toEqual({ status: "failed", sentence: "1 of 2" });
+  });
+
+  test("lines of the log alone leave the page as it looks", () => {
+    const events = said(["web", reached("booting")], [null, { kind: "log", source: "terraform", text: "…" }], ["web", reached("address")]);
+    const before = advance(begin(), events.slice(0, 1));
+    const after = advance(before, events.slice(1, 2));
+    expect([looksSame(before, after), looksSame(after, advance(after, events))]).toEqual([true, false]);
   });
 });

@@ -41,9 +41,13 @@ const newMachine = (name: string): MachineProgress => ({ name, reached: {}, done
 /** Adds a batch of events. Events that were seen before change nothing. */
 export function advance(before: Progress, events: RunEvent[]): Progress {
   if (!events.some(({ seq }) => seq >= before.next)) return before;
-  const after: Progress = { ...before, machines: [...before.machines] };
-  const places = new Map(after.machines.map(({ name }, index) => [name, index]));
+  const after: Progress = { ...before };
+  let places: Map<string, number> | null = null;
   const change = (name: string, to: (machine: MachineProgress) => MachineProgress) => {
+    if (!places) {
+      after.machines = [...after.machines];
+      places = new Map(after.machines.map(({ name }, index) => [name, index]));
+    }
     const index = places.get(name) ?? after.machines.length;
     places.set(name, index);
     after.machines[index] = to(after.machines[index] ?? newMachine(name));
@@ -112,6 +116,10 @@ function apply(run: Progress, { body, machine, at_ms: at }: RunEvent, change: (n
       break;
   }
 }
+
+/** Whether a page would look the same: only lines of the log came. */
+export const looksSame = (a: Progress, b: Progress) =>
+  a.machines === b.machines && a.steps === b.steps && a.failures === b.failures && a.transfer === b.transfer && a.ended === b.ended && a.began === b.began;
 
 /** The same steps, the last of them over. */
 function over(steps: Step[], at: number): Step[] {

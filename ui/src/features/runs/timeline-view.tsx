@@ -85,7 +85,7 @@ function BarButton({ bar, began, span, onClick }: { bar: Bar; began: number; spa
   const width = ((bar.to - bar.from) / span) * 100;
   return (
     <button type="button" aria-label={said} title={bar.text && bar.phase ? `${said}\n${bar.text}` : said} onClick={onClick} className="group absolute inset-y-0 flex items-center" style={{ left: `${left}%`, width: `max(${width}%, 3px)` }}>
-      <span className={cn("mr-px h-4 w-full truncate rounded-[2px] px-1 text-left text-small leading-4 group-hover:opacity-80", fills[bar.state])}>{width > 6 ? what : ""}</span>
+      <span className={cn("mr-px h-4 w-full truncate rounded-[2px] text-left text-small leading-4 group-hover:opacity-80", width > 6 && "px-1", fills[bar.state])}>{width > 6 ? what : ""}</span>
     </button>
   );
 }

@@ -9,6 +9,7 @@ export const labs = {
   start: "Start machines that are off",
   startMachines: "Start {{machines}}",
   starting: "Starting",
+  primary: "The first button of the page",
   shutDown: "Shut down…",
   forceOff: "Force off…",
   destroyLab: "Destroy…",
