@@ -32,6 +32,7 @@ async function load() {
   return (await import("uplot")).default;
 }
 
+/** Where nothing is laid out. */
 const HEIGHT = 108;
 const fills: Record<Series["tone"], string> = { accent: "bg-accent", running: "bg-running", attention: "bg-attention" };
 
@@ -51,7 +52,7 @@ export function Chart({ title, note, at, series, max, format, span }: Props) {
     if (!element || typeof Path2D === "undefined") return;
     let made: uPlot | null = null;
     let over = false;
-    const sized = new ResizeObserver(() => element.clientWidth > 0 && made?.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const sized = new ResizeObserver(() => element.clientWidth > 0 && made?.setSize({ width: element.clientWidth, height: element.clientHeight }));
     void load().then((UPlot) => {
       if (over) return;
       made = new UPlot(options(element, series, span, latest, setHover), latest.current.data, element);
@@ -90,7 +91,7 @@ export function Chart({ title, note, at, series, max, format, span }: Props) {
           })}
         </span>
       </figcaption>
-      <div ref={box} aria-hidden className="px-1" style={{ height: HEIGHT }} />
+      <div ref={box} aria-hidden className="mx-1 h-[108px] 2xl:h-[200px]" />
     </figure>
   );
 }
@@ -102,7 +103,7 @@ function options(element: HTMLElement, series: Series[], span: number, latest: L
   const axis: uPlot.Axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px 'Inter Variable', system-ui, sans-serif" };
   return {
     width: element.clientWidth || 400,
-    height: HEIGHT,
+    height: element.clientHeight || HEIGHT,
     legend: { show: false },
     padding: [8, 24, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },

@@ -1,6 +1,6 @@
 // Which rows of a long list are in sight. Rows have one height: that keeps 200,000 of them as quick as twenty.
 
-import { type RefObject, useEffect, useLayoutEffect, useState } from "react";
+import { type RefObject, useEffect, useLayoutEffect, useState, useSyncExternalStore } from "react";
 import { usePrefs } from "./prefs";
 
 /** Rows drawn above and below what is in sight, so that a quick scroll shows no gaps. */
@@ -36,6 +36,17 @@ export function useSight(box: RefObject<HTMLElement | null>, row: number, count:
 
 /** The height of a row in lists, in px. */
 export const useRowHeight = () => (usePrefs().density === "dense" ? 28 : 34);
+
+/** Whether the window is as a media query says. */
+export const useMedia = (query: string): boolean =>
+  useSyncExternalStore(
+    (listener) => {
+      const media = window.matchMedia(query);
+      media.addEventListener("change", listener);
+      return () => media.removeEventListener("change", listener);
+    },
+    () => window.matchMedia(query).matches,
+  );
 
 /** The time, as often as `every` says; stands still where `every` is null. */
 export function useNow(every: number | null): number {

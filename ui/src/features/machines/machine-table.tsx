@@ -10,6 +10,7 @@ import { State } from "../../components/state";
 import { useActions } from "../../lib/actions";
 import { copy } from "../../lib/copy";
 import { useKept } from "../../lib/kept";
+import { useMedia } from "../../lib/window";
 import { machinesOf, machineState, memory } from "../../lib/words";
 import { can, useMachineDeeds, usePowerEntries } from "./deeds";
 
@@ -60,10 +61,12 @@ export function MachineTable({ lab }: { lab: LabStatus }) {
       ? bulk.filter((action) => of.some(({ state }) => can(action, state))).map((action) => ({ id: `machines-${action}`, title: `${t(($) => $.power.word[action])}: ${machinesOf(of.filter(({ state }) => can(action, state)).length)}`, group: lab.name, run: () => deeds.power(action, of) }))
       : []),
   ]);
+  const wide = useMedia("(min-width: 1500px)");
   const columns: Column<MachineStatus>[] = [
     {
       id: "name",
       title: t(($) => $.table.name),
+      width: wide ? 240 : undefined,
       by: ({ name }) => name,
       cell: ({ name, description }) => (
         <Link to="/labs/$lab/machines/$machine" params={{ lab: lab.name, machine: name }} tabIndex={-1} title={description ? `${name}: ${description.slice(0, 500)}` : name} className="font-strong hover:underline">
@@ -91,6 +94,13 @@ export function MachineTable({ lab }: { lab: LabStatus }) {
     { id: "memory", title: t(($) => $.table.memory), width: 92, right: true, by: ({ memory_mib }) => memory_mib, cell: ({ memory_mib }) => memory(memory_mib) },
     { id: "host", title: t(($) => $.table.host), width: 100, by: ({ host }) => host, cell: ({ host }) => <span title={host}>{host}</span> },
     { id: "configured", title: t(($) => $.table.configured), width: 112, by: ({ configured }) => (configured ? 0 : 1), cell: ({ configured }) => (configured ? t(($) => $.table.yes) : <span className="text-dim">{lab.state === "designed" ? "–" : t(($) => $.table.no)}</span>) },
+    ...(wide
+      ? [
+          { id: "disk", title: t(($) => $.table.disk), width: 84, right: true, by: ({ disk }: MachineStatus) => Number.parseFloat(disk), cell: ({ disk }: MachineStatus) => disk },
+          { id: "networks", title: t(($) => $.table.networks), width: 160, by: ({ nics }: MachineStatus) => nics.map(({ network }) => network).join(), cell: ({ nics }: MachineStatus) => nics.map(({ network }) => network).join(", ") },
+          { id: "description", title: t(($) => $.table.description), cell: ({ description }: MachineStatus) => <span className="text-dim" title={description?.slice(0, 500)}><bdi>{description?.slice(0, 300)}</bdi></span> },
+        ]
+      : []),
   ];
   return (
     <section className="flex min-h-0 flex-1 flex-col bg-panel" aria-label={t(($) => $.table.label, { lab: lab.name })}>
