@@ -12,7 +12,7 @@ const bars = (machine: string) => {
   return within(row).getAllByRole("button").flatMap((bar) => bar.getAttribute("aria-label") ?? []);
 };
 /** Lets what came be drawn. */
-const frame = () => act(() => new Promise((resolve) => setTimeout(resolve, 50)));
+const frame = () => act(() => new Promise((resolve) => setTimeout(resolve, 200)));
 
 describe("a run", () => {
   test("that is done: a bar for each phase, and what was said", async () => {

@@ -56,7 +56,7 @@ export class LogStore {
     };
   }
 
-  /** Tells those who look that there are more lines: once a frame, whatever came. */
+  /** Tells those who look that there are more lines. */
   tell() {
     for (const listener of this.listeners) listener();
   }

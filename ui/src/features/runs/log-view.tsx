@@ -9,7 +9,7 @@ import { Tip } from "../../components/tip";
 import { useActions } from "../../lib/actions";
 import { cn } from "../../lib/cn";
 import { copy } from "../../lib/copy";
-import { useSight } from "../../lib/window";
+import { inSight, useSight } from "../../lib/window";
 import { type Filter, follows, type Line, type LineTone, type LogStore, passes, pattern, View } from "./log-store";
 
 const ROW = 18;
@@ -54,7 +54,9 @@ export const LogView = memo(function LogView({ log, began, live, filter, onFilte
   }, [log, filter, find]);
   found?.update();
   const findPattern = useMemo(() => (find ? pattern(find) : null), [find]);
-  const sight = useSight(box, ROW, view.length);
+  const inside = useSight(box, ROW, view.length);
+  // While the end is followed, it is what is in sight, before the box has been scrolled there.
+  const sight = following ? inSight(view.length * ROW - (box.current?.clientHeight ?? 0), box.current?.clientHeight ?? 0, ROW, view.length) : inside;
 
   const atEnd = () => box.current && (box.current.scrollTop = box.current.scrollHeight);
   // The end stays in sight; elsewhere, the lines stay where they are when older ones go.
@@ -131,12 +133,14 @@ export const LogView = memo(function LogView({ log, began, live, filter, onFilte
   const names = [...new Set([...log.sourceNames, ...sources])];
   const bad = filter.text !== "" && pattern(filter.text) === null ? t(($) => $.find.bad, { ns: "common" }) : null;
   const rows: ReactNode[] = [];
+  // Lines of the screen are used again for what comes next: their text changes, not they.
+  const drawn = Math.max(1, sight.end - sight.first);
   for (let row = sight.first; row < Math.min(sight.end, view.length); row++) {
     const number = view.number(row);
     const line = log.line(number);
     const is = range !== null && number >= range[0] && number <= range[1];
     rows.push(
-      <div key={number} style={{ top: row * ROW, height: ROW }} className={cn("absolute left-0 flex w-max min-w-full gap-3 px-4 whitespace-pre", is ? "bg-selected" : "hover:bg-hover")}>
+      <div key={row % drawn} style={{ top: row * ROW, height: ROW }} className={cn("absolute left-0 flex w-max min-w-full gap-3 px-4 whitespace-pre", is ? "bg-selected" : "hover:bg-hover")}>
         <span className="w-16 shrink-0 text-right text-dim">{time(line.at)}</span>
         {machines.length > 0 && (
           <span className="w-28 shrink-0 truncate" title={line.machine ?? undefined}>
