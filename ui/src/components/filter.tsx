@@ -21,9 +21,11 @@ export function FilterField({ ref, label, value, onChange, keys, bad, className 
         value={value}
         onChange={(event) => onChange(event.target.value)}
         onKeyDown={(event) => {
-          if (event.key !== "Escape") return;
+          if (event.key !== "Escape" && event.key !== "Enter") return;
           event.preventDefault();
-          if (value) onChange("");
+          // On to what was found.
+          if (event.key === "Enter") document.querySelector<HTMLElement>("main [role=grid], main [role=log]")?.focus();
+          else if (value) onChange("");
           else event.currentTarget.blur();
         }}
         className={cn("h-7 w-full rounded-ui border bg-window pr-7 pl-7 text-base placeholder:text-dim", bad ? "border-failed" : "border-line-strong")}

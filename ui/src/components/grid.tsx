@@ -240,5 +240,22 @@ export function Rows<Row>({ name, label, rows: unsorted, columns, idOf, order: f
   );
 }
 
+/** Rows where rows will be: they keep their places when data comes. */
+export function LoadingRows({ what, rows = 12, className }: { what: string; rows?: number; className?: string }) {
+  const { t } = useTranslation();
+  return (
+    <div role="status" aria-label={t(($) => $.loading, { what })} className={cn("min-h-0 overflow-hidden bg-panel", className)}>
+      <div className="h-7 border-b border-line" />
+      {Array.from({ length: rows }, (_, row) => (
+        <div key={row} className="flex h-(--row) items-center gap-12 border-b border-line px-4">
+          <span className="h-2 animate-work rounded-full bg-hover" style={{ width: `${10 + ((row * 7) % 5)}%` }} />
+          <span className="h-2 animate-work rounded-full bg-hover" style={{ width: "7%" }} />
+          <span className="h-2 animate-work rounded-full bg-hover" style={{ width: `${20 + ((row * 11) % 23)}%` }} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
 const head = "sticky top-0 z-[1] h-7 truncate border-b border-line bg-panel px-3 text-small text-dim first:pl-4";
 const cell = "border-b border-line px-3 first:pl-4";

@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
-import { Empty, Loading } from "../components/frame";
+import { Empty } from "../components/frame";
+import { LoadingRows } from "../components/grid";
 import { Failed, Notice } from "../components/notice";
 import { Resizable } from "../components/split";
 import { LabFrame } from "../features/labs/frame";
@@ -17,6 +18,7 @@ const Topology = lazy(async () => ({ default: (await import("../features/designe
 export function LabPage() {
   const { lab } = useParams({ from: "/labs/$lab" });
   const { t } = useTranslation("labs");
+  const navigate = useNavigate();
   const status = useQuery(labQuery(lab));
   const problems = useQuery({ ...problemsQuery(lab), enabled: status.isError });
   const errors = problems.data?.filter(({ severity }) => severity === "error") ?? [];
@@ -29,8 +31,7 @@ export function LabPage() {
     </Link>
   );
   return (
-    <LabFrame lab={lab} tab="overview" bare={some}>
-      {status.isPending && <Loading what={lab} rows={8} />}
+    <LabFrame lab={lab} tab="overview" bare={some || status.isPending}>
       {unreadable && <Notice tone="attention" title={t(($) => $.overview.problems)} details={errors.map((problem) => `${where(problem)}: ${problem.message}`)} actions={edit} />}
       {status.isError && !unreadable && <Failed title={t(($) => $.failed.show, { lab })} error={status.error} onRetry={() => void status.refetch()} />}
       {status.data?.machines.length === 0 && (
@@ -39,9 +40,9 @@ export function LabPage() {
           {edit}
         </Empty>
       )}
-      {some && (
+      {(some || status.isPending) && (
         <div className="flex min-h-0 min-w-0 flex-1 flex-col">
-          {status.data.unknown && (
+          {status.data?.unknown && (
             <div className="shrink-0 border-b border-line p-3">
               <Notice tone="attention" title={t(($) => $.overview.unknownTitle)} message={status.data.unknown} hint={t(($) => $.overview.unknownHint)} />
             </div>
@@ -49,15 +50,22 @@ export function LabPage() {
           <div className="flex min-h-0 flex-1">
             <section className="flex min-h-0 min-w-0 flex-1 flex-col" aria-label={t(($) => $.overview.topology)}>
               <Suspense fallback={null}>
-                <Topology lab={lab} />
+                <Topology lab={lab} onOpen={(machine) => void navigate({ to: "/labs/$lab/machines/$machine", params: { lab, machine } })} />
               </Suspense>
             </section>
             <Resizable name="lab-side" label={t(($) => $.overview.sideSize)} side="right" size={300} min={220} max={560} className="overflow-y-auto bg-panel">
-              <LabSide lab={status.data} />
+              {status.data && <LabSide lab={status.data} />}
             </Resizable>
           </div>
           <Resizable name="lab-machines" label={t(($) => $.overview.topologySize)} side="bottom" size={340} min={120} max={1_400}>
-            <MachineTable lab={status.data} />
+            {status.data ? (
+              <MachineTable lab={status.data} />
+            ) : (
+              <>
+                <div className="h-10 shrink-0 border-b border-line bg-panel" />
+                <LoadingRows what={lab} className="flex-1" />
+              </>
+            )}
           </Resizable>
         </div>
       )}

@@ -4,7 +4,8 @@ import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Button } from "../components/button";
 import { FilterField } from "../components/filter";
-import { Loading, Page } from "../components/frame";
+import { Page } from "../components/frame";
+import { LoadingRows } from "../components/grid";
 import { Failed } from "../components/notice";
 import { EmptyLabs } from "../features/labs/empty";
 import { LabTable, matching } from "../features/labs/lab-table";
@@ -42,7 +43,7 @@ export function LabsPage() {
   const some = labs.data && labs.data.length > 0;
   return (
     <Page
-      bare={some}
+      bare={some || labs.isPending}
       title={group}
       state={some && <span className="text-dim">{filter ? t(($) => $.list.shown, { shown: shown.length, count: labs.data.length }) : labs.data.length}</span>}
       actions={
@@ -57,7 +58,7 @@ export function LabsPage() {
         </>
       }
     >
-      {labs.isPending && <Loading what={group} rows={8} />}
+      {labs.isPending && <LoadingRows what={group} className="flex-1" />}
       {labs.isError && <Failed title={t(($) => $.failed.list)} error={labs.error} onRetry={() => void labs.refetch()} />}
       {labs.data?.length === 0 && (
         <EmptyLabs>

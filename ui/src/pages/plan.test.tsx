@@ -92,4 +92,16 @@ describe("the plan of a lab", () => {
     expect(card.textContent).toContain("Could not plan shopCould not reach host `lab1`Is it on?");
     await accessible();
   });
+
+  test("machines that are nowhere yet are spread over the hosts that are chosen", async () => {
+    const asked: string[][] = [];
+    const host = (name: string) => ({ name, address: null, user: null, port: null, is_local: name === "local", labs: [] });
+    await open("/labs/hello/plan", { listHosts: () => [host("local"), host("lab1")], startPlan: ({ hosts }) => (asked.push(hosts), plan()) });
+    const user = userEvent.setup();
+    await user.click(await screen.findByRole("checkbox", { name: "lab1" }));
+    await user.click(screen.getByRole("checkbox", { name: "local" }));
+    await user.click(screen.getByRole("button", { name: "Plan on these" }));
+    await screen.findByRole("tree");
+    expect(asked).toEqual([[], ["local", "lab1"]]);
+  });
 });

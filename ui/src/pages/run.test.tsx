@@ -19,7 +19,7 @@ describe("a run", () => {
     await open("/labs/shop/runs/12");
     await screen.findByRole("button", { name: "web-1" });
     expect(bars("web-1")).toEqual(["Address: 8.0 s, done", "SSH: 4.0 s, done", "cloud-init: 11 s, done", "Configured: 14 s, done"]);
-    expect(log().textContent).toContain("create libvirt_network.network");
+    expect(log().textContent).toContain("publishing ports 8080, 8404 and 5432");
     expect(screen.getByText("5 machines ready after 142 s")).toBeTruthy();
     await accessible();
   });

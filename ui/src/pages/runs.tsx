@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
-import { Empty, Loading } from "../components/frame";
+import { Empty } from "../components/frame";
+import { LoadingRows } from "../components/grid";
 import { Failed } from "../components/notice";
 import { LabFrame } from "../features/labs/frame";
 import { RunTable } from "../features/runs/run-table";
@@ -16,8 +17,8 @@ export function RunsPage() {
   const last = runs.data?.[0];
   useActions(last ? [{ id: "last-run", title: t(($) => $.table.openLast), group: lab, run: () => void navigate({ to: "/labs/$lab/runs/$run", params: { lab, run: String(last.id) } }) }] : []);
   return (
-    <LabFrame lab={lab} tab="runs" bare={last !== undefined}>
-      {runs.isPending && <Loading what={t(($) => $.table.label, { lab })} />}
+    <LabFrame lab={lab} tab="runs" bare={last !== undefined || runs.isPending}>
+      {runs.isPending && <LoadingRows what={t(($) => $.table.label, { lab })} className="flex-1" />}
       {runs.isError && <Failed title={t(($) => $.table.listFailed)} error={runs.error} onRetry={() => void runs.refetch()} />}
       {runs.data?.length === 0 && (
         <Empty title={t(($) => $.table.emptyTitle)}>

@@ -1,12 +1,11 @@
 // A lab's machines on their networks, as lines of text: until the canvas is there.
 
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { Dot } from "../../components/state";
 import { labQuery } from "../../lib/queries";
 import { machineState } from "../../lib/words";
 
-export function Topology({ lab }: { lab: string }) {
+export function Topology({ lab, onOpen }: { lab: string; onOpen?: (machine: string) => void }) {
   const status = useQuery(labQuery(lab));
   const machines = status.data?.machines ?? [];
   const networks = [...new Set(machines.flatMap(({ nics }) => nics.map(({ network }) => network)))];
@@ -20,10 +19,10 @@ export function Topology({ lab }: { lab: string }) {
               .filter(({ nics }) => nics.some((nic) => nic.network === network))
               .slice(0, 200)
               .map((machine) => (
-                <Link key={machine.name} to="/labs/$lab/machines/$machine" params={{ lab, machine: machine.name }} className="flex h-7 max-w-40 items-center gap-1.5 rounded-ui border border-line-strong bg-raised px-2 hover:bg-hover">
+                <button key={machine.name} type="button" onDoubleClick={() => onOpen?.(machine.name)} className="flex h-7 max-w-40 items-center gap-1.5 rounded-ui border border-line-strong bg-raised px-2 hover:bg-hover">
                   <Dot tone={machineState(machine, status.data?.state ?? "designed", status.data?.unknown === null).tone} />
                   <span className="truncate">{machine.name}</span>
-                </Link>
+                </button>
               ))}
           </div>
         </div>

@@ -137,6 +137,13 @@ function LabButtons({ lab, deeds }: { lab: LabFacts; deeds: ReturnType<typeof us
     );
   }
   const there = isThere(lab);
+  if (lab.machines === 0 && !there) {
+    return (
+      <Link to="/labs/$lab/design" params={{ lab: lab.name }} className="inline-flex h-7 items-center rounded-ui bg-ink px-2.5 font-strong text-on-ink hover:opacity-90">
+        {t(($) => $.overview.edit)}
+      </Link>
+    );
+  }
   if (left && resumes) {
     return (
       <>
