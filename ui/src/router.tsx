@@ -16,7 +16,11 @@ const newLab = createRoute({
 });
 const lab = createRoute({ ...at("/labs/$lab"), component: lazyRouteComponent(() => import("./pages/lab"), "LabPage") });
 const design = createRoute({ ...at("/labs/$lab/design"), component: lazyRouteComponent(() => import("./pages/design"), "DesignPage") });
-const plan = createRoute({ ...at("/labs/$lab/plan"), component: lazyRouteComponent(() => import("./pages/plan"), "PlanPage") });
+const plan = createRoute({
+  ...at("/labs/$lab/plan"),
+  validateSearch: (search: Record<string, unknown>): { what?: "destroy" | "resume" } => ({ what: search.what === "destroy" || search.what === "resume" ? search.what : undefined }),
+  component: lazyRouteComponent(() => import("./pages/plan"), "PlanPage"),
+});
 const runs = createRoute({ ...at("/labs/$lab/runs"), component: lazyRouteComponent(() => import("./pages/runs"), "RunsPage") });
 const run = createRoute({
   ...at("/labs/$lab/runs/$run"),
@@ -25,7 +29,11 @@ const run = createRoute({
   },
   component: lazyRouteComponent(() => import("./pages/run"), "RunPage"),
 });
-const files = createRoute({ ...at("/labs/$lab/files"), component: lazyRouteComponent(() => import("./pages/files"), "FilesPage") });
+const files = createRoute({
+  ...at("/labs/$lab/files"),
+  validateSearch: (search: Record<string, unknown>): { file?: string } => ({ file: typeof search.file === "string" ? search.file : undefined }),
+  component: lazyRouteComponent(() => import("./pages/files"), "FilesPage"),
+});
 const labActivity = createRoute({ ...at("/labs/$lab/activity"), component: lazyRouteComponent(() => import("./pages/activity"), "LabActivityPage") });
 const machine = createRoute({
   ...at("/labs/$lab/machines/$machine"),

@@ -41,17 +41,17 @@ export function Notice(props: {
         {actions && <div className="flex shrink-0 gap-1.5">{actions}</div>}
       </div>
       {evidence && (
-        <details className="border-t border-line" open>
-          <summary className="flex h-8 items-center justify-between px-3 text-small text-dim">
-            {t(($) => $.evidence)}
-            <Button kind="quiet" className="h-6 text-small" onClick={(event) => (event.preventDefault(), void copy(evidence))}>
-              {t(($) => $.copy)}
-            </Button>
-          </summary>
-          <pre className="max-h-64 overflow-auto border-t border-line bg-window px-3 py-2 font-mono text-small" tabIndex={0} aria-label={t(($) => $.evidence)}>
-            {evidence}
-          </pre>
-        </details>
+        <div className="relative border-t border-line">
+          <details open>
+            <summary className="flex h-8 items-center px-3 text-small text-dim">{t(($) => $.evidence)}</summary>
+            <pre className="max-h-64 overflow-auto border-t border-line bg-window px-3 py-2 font-mono text-small" tabIndex={0} aria-label={t(($) => $.evidence)}>
+              {evidence}
+            </pre>
+          </details>
+          <Button kind="quiet" className="absolute top-1 right-3 h-6 text-small" onClick={() => void copy(evidence, t(($) => $.evidence))}>
+            {t(($) => $.copy)}
+          </Button>
+        </div>
       )}
     </section>
   );

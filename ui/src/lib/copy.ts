@@ -1,8 +1,8 @@
 import { i18next } from "../i18n";
 import { mention } from "./toasts";
 
-/** Puts text on the clipboard and says so. */
-export async function copy(text: string) {
+/** Puts text on the clipboard and says so; `what` names it where it is long. */
+export async function copy(text: string, what = text.length > 80 ? `${text.slice(0, 79)}…` : text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -14,5 +14,5 @@ export async function copy(text: string) {
     document.execCommand("copy");
     area.remove();
   }
-  mention(i18next.t(($) => $.copied, { text }));
+  mention(i18next.t(($) => $.copied, { text: what }));
 }

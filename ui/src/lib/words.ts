@@ -28,8 +28,10 @@ export function machineState(machine: Pick<MachineStatus, "state">, lab: LabStat
 }
 
 const runTones: Record<RunStatus, Tone> = { running: "changing", done: "running", failed: "failed", cancelled: "attention", cut_off: "failed" };
-export const runState = (status: RunStatus): Worded => ({ tone: runTones[status], word: t(($) => $.states[status]) });
+export const runState = (status: RunStatus): Worded => ({ tone: runTones[status], word: status === "running" ? t(($) => $.states.atWork) : t(($) => $.states[status]) });
 export const runKind = (kind: RunKind): string => t(($) => $.runKinds[kind]);
+/** A run as the object of a sentence. */
+export const theRun = (kind: RunKind): string => t(($) => $.theRuns[kind]);
 
 export const phases: Phase[] = ["defined", "booting", "address", "ssh", "cloud_init", "configured"];
 export const phaseWord = (phase: Phase): string => t(($) => $.phases[phase]);

@@ -1,6 +1,7 @@
 import { cleanup } from "@testing-library/react";
 import { afterEach, beforeAll } from "vitest";
 import { startI18n } from "../i18n";
+import { forgetKept } from "../lib/kept";
 import { reread } from "../lib/prefs";
 
 // What jsdom lacks, and pages ask for.
@@ -21,5 +22,6 @@ afterEach(() => {
   cleanup();
   window.location.hash = "";
   localStorage.clear();
+  forgetKept();
   reread();
 });

@@ -1,9 +1,11 @@
 // How far a run is, out of its events: a pure reducer, so that a reload and a second window come to the same.
 
-import type { EventBody, Phase, ResourceState, RunEvent, RunStatus } from "../../bindings";
-import { phases, phaseWords, sentence } from "../../lib/words";
+import type { Phase, RunEvent, RunStatus } from "../../bindings";
+import { phases } from "../../lib/words";
 
-export type Failure = { machine: string | null; message: string; hint: string; evidence: string | null };
+export type Failure = { machine: string | null; message: string; hint: string; evidence: string | null; at: number };
+/** Something that is done for a while; it goes on where `to` is null. */
+export type Step = { text: string; from: number; to: number | null };
 
 export type MachineProgress = {
   name: string;
@@ -12,190 +14,137 @@ export type MachineProgress = {
   /** How many phases in a row, from the first, are behind it. */
   done: number;
   address: string | null;
-  /** What is done with it now, in words. */
-  doing: string | null;
+  /** What was done with it, in words. */
+  steps: Step[];
+  /** The task that Ansible is at. */
+  task: string | null;
   waiting: { reason: string; remedy: string } | null;
   failed: Failure | null;
-  since: number;
 };
-
-export type LogLine = { seq: number; at: number; machine: string | null; text: string; tone: "plain" | "dim" | "good" | "bad" };
 
 export type Progress = {
   next: number;
   began: number | null;
   last: number | null;
-  step: string | null;
+  /** What the run itself did, before and beside its machines. */
+  steps: Step[];
   transfer: { what: string; done: number; total: number } | null;
-  resources: Record<string, ResourceState>;
   machines: MachineProgress[];
   failures: Failure[];
-  log: LogLine[];
-  /** Lines that were left out at the beginning of the log. */
-  dropped: number;
   ended: { status: RunStatus; sentence: string } | null;
 };
 
-/** What a page can show without becoming slow; `vlm logs` has it all. */
-const LOG_LIMIT = 2_000;
+export const begin = (): Progress => ({ next: 1, began: null, last: null, steps: [], transfer: null, machines: [], failures: [], ended: null });
 
-export const begin = (machines: string[]): Progress => ({
-  next: 1,
-  began: null,
-  last: null,
-  step: null,
-  transfer: null,
-  resources: {},
-  machines: machines.map(newMachine),
-  failures: [],
-  log: [],
-  dropped: 0,
-  ended: null,
-});
-
-const newMachine = (name: string): MachineProgress => ({
-  name,
-  reached: {},
-  done: 0,
-  address: null,
-  doing: null,
-  waiting: null,
-  failed: null,
-  since: 0,
-});
+const newMachine = (name: string): MachineProgress => ({ name, reached: {}, done: 0, address: null, steps: [], task: null, waiting: null, failed: null });
 
 /** Adds a batch of events. Events that were seen before change nothing. */
 export function advance(before: Progress, events: RunEvent[]): Progress {
-  const news = events.filter((event) => event.seq >= before.next);
-  if (news.length === 0) return before;
-  const after: Progress = { ...before, resources: { ...before.resources }, machines: [...before.machines], failures: [...before.failures] };
-  const lines: LogLine[] = [];
-  for (const event of news) {
+  if (!events.some(({ seq }) => seq >= before.next)) return before;
+  const after: Progress = { ...before };
+  let places: Map<string, number> | null = null;
+  const change = (name: string, to: (machine: MachineProgress) => MachineProgress) => {
+    if (!places) {
+      after.machines = [...after.machines];
+      places = new Map(after.machines.map(({ name }, index) => [name, index]));
+    }
+    const index = places.get(name) ?? after.machines.length;
+    places.set(name, index);
+    after.machines[index] = to(after.machines[index] ?? newMachine(name));
+  };
+  for (const event of events) {
     if (event.seq < after.next) continue;
     after.next = event.seq + 1;
     after.began ??= event.at_ms;
     after.last = event.at_ms;
-    apply(after, event);
-    const line = logLine(event);
-    if (line && !isRepeated(event.body, after.failures)) lines.push({ ...line, seq: event.seq, at: event.at_ms, machine: event.machine });
+    apply(after, event, change);
   }
-  const log = [...before.log, ...lines];
-  const over = Math.max(0, log.length - LOG_LIMIT);
-  after.log = over ? log.slice(over) : log;
-  after.dropped = before.dropped + over;
   return after;
 }
 
-function apply(run: Progress, event: RunEvent) {
-  const { body, machine } = event;
+function apply(run: Progress, { body, machine, at_ms: at }: RunEvent, change: (name: string, to: (machine: MachineProgress) => MachineProgress) => void) {
   switch (body.kind) {
-    case "step":
-      if (machine) change(run, machine, (m) => ({ ...m, doing: body.text, waiting: null, since: event.at_ms }));
+    case "step": {
+      const step = { text: body.text, from: at, to: null };
+      if (machine) change(machine, (m) => ({ ...m, steps: [...over(m.steps, at), step], task: null, waiting: null }));
       else {
-        run.step = body.text;
+        run.steps = [...over(run.steps, at), step];
         run.transfer = null;
       }
       break;
+    }
     case "transfer":
       run.transfer = body.done_mib < body.total_mib ? { what: body.what, done: body.done_mib, total: body.total_mib } : null;
       break;
-    case "resource":
-      run.resources[body.address] = body.state;
-      break;
     case "phase":
+      // From the first machine that is powered on, they say what goes on.
+      if (body.phase === "booting") {
+        run.steps = over(run.steps, at);
+        run.transfer = null;
+      }
       if (machine)
-        change(run, machine, (m) => ({
+        change(machine, (m) => ({
           ...m,
-          reached: { ...m.reached, [body.phase]: event.at_ms },
+          reached: { ...m.reached, [body.phase]: at },
           done: Math.max(m.done, phases.indexOf(body.phase) + 1),
           address: body.address ?? m.address,
-          doing: null,
+          steps: over(m.steps, at),
+          task: null,
           waiting: null,
-          since: event.at_ms,
         }));
       break;
     case "waiting":
-      if (machine) change(run, machine, (m) => ({ ...m, waiting: { reason: body.reason, remedy: body.remedy } }));
+      if (machine) change(machine, (m) => ({ ...m, waiting: { reason: body.reason, remedy: body.remedy } }));
       break;
     case "task":
-      if (machine) change(run, machine, (m) => ({ ...m, doing: `task: ${body.task}`, waiting: null }));
+      if (machine) change(machine, (m) => ({ ...m, task: body.task, waiting: null }));
       break;
     case "failed": {
-      const failure = { machine, message: body.message, hint: body.hint, evidence: body.evidence };
-      // The run's own failure only counts the machines': theirs say more.
-      run.failures.push(failure);
-      if (machine) change(run, machine, (m) => ({ ...m, failed: failure, waiting: null, doing: null, since: event.at_ms }));
+      const failure = { machine, message: body.message, hint: body.hint, evidence: body.evidence, at };
+      run.failures = [...run.failures, failure];
+      if (machine) change(machine, (m) => ({ ...m, failed: failure, steps: over(m.steps, at), waiting: null, task: null }));
       break;
     }
     case "ended":
       run.ended = { status: body.status, sentence: body.sentence };
       run.transfer = null;
-      run.machines = run.machines.map((m) => (m.doing || m.waiting ? { ...m, doing: null, waiting: null } : m));
+      run.steps = over(run.steps, at);
+      run.machines = run.machines.map((m) => ({ ...m, steps: over(m.steps, at), task: null, waiting: null }));
       break;
-    case "log":
-      break;
-  }
-}
-
-/** A run that failed ends with the words of its failure. */
-const isRepeated = (body: EventBody, failures: Failure[]) =>
-  body.kind === "ended" && failures.some((failure) => failure.machine === null && failure.message === body.sentence);
-
-function change(run: Progress, name: string, to: (machine: MachineProgress) => MachineProgress) {
-  const index = run.machines.findIndex((machine) => machine.name === name);
-  const found = run.machines[index];
-  if (found) run.machines[index] = to(found);
-  else run.machines.push(to(newMachine(name)));
-}
-
-function logLine({ body }: RunEvent): Pick<LogLine, "text" | "tone"> | null {
-  switch (body.kind) {
-    case "step":
-      return { text: body.text, tone: "plain" };
-    case "transfer":
-      return null;
     case "resource":
-      switch (body.state) {
-        case "started":
-          return { text: `${body.action} ${body.address}`, tone: "dim" };
-        case "going":
-          return { text: `${body.action} ${body.address}: going on for ${body.seconds} s`, tone: "dim" };
-        case "done":
-          return { text: `${body.action} ${body.address}: done after ${body.seconds} s`, tone: "dim" };
-        case "failed":
-          return { text: `${body.action} ${body.address}: failed`, tone: "bad" };
-      }
-      break;
-    case "phase":
-      return { text: phaseWords[body.phase] + (body.address ? ` (${body.address})` : ""), tone: body.phase === "configured" ? "good" : "plain" };
-    case "waiting":
-      return { text: `waiting: ${body.reason}`, tone: "plain" };
-    case "task":
-      return body.outcome === "started"
-        ? { text: `task: ${body.task}`, tone: "dim" }
-        : { text: `task: ${body.task}: ${body.outcome}`, tone: body.outcome === "failed" ? "bad" : "plain" };
     case "log":
-      return { text: `${body.source}: ${body.text}`, tone: /^error/i.test(body.text) ? "bad" : "dim" };
-    case "failed":
-      return { text: `failed: ${body.message}`, tone: "bad" };
-    case "ended":
-      return { text: `${body.status}: ${body.sentence}`, tone: body.status === "done" ? "good" : "bad" };
+      break;
   }
 }
 
-/** What a machine waits for now: the step after the last one that is behind it. */
-export function nextPhase(machine: MachineProgress): Phase | null {
-  return phases[machine.done] ?? null;
+/** Whether a page would look the same: only lines of the log came. */
+export const looksSame = (a: Progress, b: Progress) =>
+  a.machines === b.machines && a.steps === b.steps && a.failures === b.failures && a.transfer === b.transfer && a.ended === b.ended && a.began === b.began;
+
+/** The same steps, the last of them over. */
+function over(steps: Step[], at: number): Step[] {
+  const last = steps.at(-1);
+  return last && last.to === null ? [...steps.slice(0, -1), { ...last, to: at }] : steps;
+}
+
+/** What a machine waits for now: the phase after the last one that is behind it. */
+export const nextPhase = (machine: MachineProgress): Phase | null => phases[machine.done] ?? null;
+
+/** When it reached the last phase that is behind it. */
+export function lastReached({ reached }: MachineProgress): number | null {
+  const times = Object.values(reached);
+  return times.length > 0 ? Math.max(...times) : null;
 }
 
 /** Whether it was powered on in this run and is not done: one that is only defined waits for its turn. */
 export function underWay(machine: MachineProgress): boolean {
-  return !machine.failed && nextPhase(machine) !== null && (machine.done >= 2 || machine.doing !== null || machine.waiting !== null);
+  return !machine.failed && nextPhase(machine) !== null && (machine.done >= 2 || machine.waiting !== null || machine.task !== null || machine.steps.at(-1)?.to === null);
 }
 
-/** What the whole run is at, in words. */
-export function doing(run: Progress): string {
-  const ready = run.machines.filter((machine) => nextPhase(machine) === null).length;
-  if (ready > 0 || run.machines.some((machine) => machine.done >= 2)) return `Bringing machines up: ${ready} of ${run.machines.length} ready`;
-  return sentence(run.step ?? "waiting for its first word");
+export const ready = (run: Progress): number => run.machines.filter((machine) => nextPhase(machine) === null).length;
+
+/** The failures to show: where machines failed, the run's own only counts them. */
+export function causes({ failures }: Progress): Failure[] {
+  const ofMachines = failures.filter(({ machine }) => machine !== null);
+  return ofMachines.length > 0 ? ofMachines : failures;
 }

@@ -2,6 +2,8 @@ import type { Answers } from "../fake";
 import { hosts } from "./hosts";
 import { images } from "./images";
 
+const nothing = { state: "designed", revision: 1, machines: [], last_run: null, unknown: null } as const;
+
 /** A first start: nothing there but this computer. */
 export const empty: Answers = {
   appInfo: () => ({ version: "0.1.0", data_dir: "/home/ada/.local/share/vlm", first_start: true }),
@@ -20,4 +22,10 @@ export const empty: Answers = {
   imagePlaces: () => [],
   audit: () => [],
   listBackups: () => [],
+  listRuns: () => [],
+  labStatus: ({ name }) => ({ ...nothing, machines: [], name }),
+  checkLab: () => [],
+  labPorts: () => [],
+  labFiles: () => [],
+  followRun: () => null,
 };

@@ -1,7 +1,8 @@
-import { type Answers, run } from "../fake";
+import type { Answers } from "../fake";
 import { activity } from "./activity";
 import { hosts, hostStatus } from "./hosts";
 import { images } from "./images";
+import { muchLabs } from "./much-labs";
 
 /** Names as long as they may be, markup, and text from right to left: none of it may break a screen. */
 const LONG = "a-name-of-sixty-three-characters-that-somebody-thought-was-good";
@@ -9,21 +10,6 @@ const MARKUP = "<img src=x onerror=alert(1)> & <b>bold</b>";
 const RTL = "مختبر الشبكات للتدريب";
 const count = <T>(n: number, make: (index: number) => T): T[] => Array.from({ length: n }, (_, index) => make(index));
 const words = (index: number) => [LONG, MARKUP, RTL, "x".repeat(10_000)][index % 4]!;
-
-const overview: Answers = {
-  listLabs: () =>
-    count(200, (index) => ({
-      name: index === 0 ? LONG : `lab-${index}`,
-      state: (["deployed", "stopped", "incomplete", "designed", "changing"] as const)[index % 5]!,
-      machines: index === 0 ? 1_000 : 1 + (index % 40),
-      hosts: index % 7 === 0 ? "lab1, lab2, lab3, local" : "local",
-      revision: index,
-      updated: "2026-11-25T13:18:31Z",
-      description: words(index),
-      running: index % 5 === 0 ? (index === 0 ? 998 : 1 + (index % 40)) : 0,
-      last_run: index % 4 === 3 ? null : run(index, { lab: `lab-${index}`, status: (["done", "failed", "cut_off"] as const)[index % 3]!, sentence: words(index) }),
-    })),
-};
 
 const much_hosts: Answers = {
   listHosts: () => [
@@ -59,4 +45,4 @@ const much_activity: Answers = {
   },
 };
 
-export const much: Answers = { ...overview, ...much_hosts, ...much_images, ...much_activity };
+export const much: Answers = { ...muchLabs, ...much_hosts, ...much_images, ...much_activity };
