@@ -3,6 +3,11 @@ import { mention } from "./toasts";
 
 /** Puts text on the clipboard and says so. */
 export async function copy(text: string) {
+  await toClipboard(text);
+  mention(i18next.t(($) => $.copied, { text }));
+}
+
+export async function toClipboard(text: string) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -14,5 +19,4 @@ export async function copy(text: string) {
     document.execCommand("copy");
     area.remove();
   }
-  mention(i18next.t(($) => $.copied, { text }));
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import text from "../../../../crates/vlm-lab/schemas/lab.schema.json?raw";
 import { offers, spotAt } from "./completion";
 import { parse } from "./model";
 
-const schema = JSON.parse(readFileSync("../crates/vlm-lab/schemas/lab.schema.json", "utf8"));
+const schema = JSON.parse(text);
 const known = { design: parse("networks: { lan: {}, back: {} }\nmachines: { web: {}, db: {} }").design!, images: ["debian-12", "alpine"], hosts: ["local"] };
 
 /** What is offered where the bar stands. */

@@ -6,7 +6,7 @@ import type { Problem } from "../../bindings";
 import { Button } from "../../components/button";
 import { Tip } from "../../components/tip";
 import { Cell, input, Line, Lines, Pick, RemoveButton, Section } from "./fields";
-import { type Kind, namesOf } from "./edit";
+import { type Edit, type Kind, namesOf } from "./edit";
 import { linkId, machineId, networkId, renamed } from "./layout";
 import { built, type Fields, isFields, type Machine, type Network, type Path, words, written } from "./model";
 import { modeIcon, roleIcons } from "./nodes";
@@ -88,8 +88,8 @@ function useFields({ designer }: Props, kind: Kind | null, all: { name: string; 
     return values.size > 1 ? null : text(all[0]?.raw[name]);
   };
   const set = (name: string, value: unknown) => {
-    const edits = kind ? ({ do: "setAll", kind, names: all.map(({ name }) => name), path: [name], value } as const) : ({ do: "set", path: [...under, name], value } as const);
-    designer.apply(edits, { kind: `${kind ?? ""} ${all.map(({ name }) => name).join(" ")} ${written([...under, name])}` });
+    const change: Edit = kind ? { do: "setAll", kind, names: all.map(({ name }) => name), path: [name], value } : { do: "set", path: [...under, name], value };
+    designer.apply(change, { kind: `${kind ?? ""} ${all.map(({ name }) => name).join(" ")} ${written([...under, name])}` });
   };
   const error = (name: string) => (kind ? all.map((one) => saidBelow(problems, [kind, one.name, name])).find(Boolean) : saidBelow(problems, [...under, name])) ?? null;
   const field = (name: string, label: string, placeholder: string, more: { number?: boolean; list?: string[]; mono?: boolean } = {}) => {

@@ -68,8 +68,11 @@ export function useDesigner({ lab, saved, draft, draftKey, onSaved }: { lab: str
   const written = useCallback(() => JSON.stringify({ ...now.current.layout, ...(view.current && { view: view.current }) }), []);
 
   // What is not saved outlives the page.
+  const isUntouched = useRef(true);
+  isUntouched.current &&= lab === null && text === draft.text;
   useEffect(() => {
-    const write = () => (isDirty ? keep(draftKey, { text: now.current.text, layout: written(), revision: stored.revision }) : forget(draftKey));
+    // A new lab that nobody has touched is no draft.
+    const write = () => (isDirty && !isUntouched.current ? keep(draftKey, { text: now.current.text, layout: written(), revision: stored.revision }) : isDirty || forget(draftKey));
     const timer = setTimeout(write, KEEP_MS);
     window.addEventListener("pagehide", write);
     return () => {
@@ -79,7 +82,7 @@ export function useDesigner({ lab, saved, draft, draftKey, onSaved }: { lab: str
   }, [text, layout, isDirty, draftKey, stored.revision, written]);
   useEffect(
     () => () => {
-      if (dirty.current) keep(draftKey, { text: now.current.text, layout: written(), revision: revision.current });
+      if (dirty.current && !isUntouched.current) keep(draftKey, { text: now.current.text, layout: written(), revision: revision.current });
     },
     [draftKey, written],
   );

@@ -1,3 +1,4 @@
 import type { Answers } from "../fake";
+import { designs } from "./designs";
 
-export const empty: Answers = {};
+export const empty: Answers = { ...designs, listTemplates: () => [] };
