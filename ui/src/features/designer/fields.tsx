@@ -136,7 +136,7 @@ export function Cell({ label, value, placeholder, onChange, error, mono = true, 
 export function RemoveButton({ label, onClick }: { label: string; onClick: () => void }) {
   return (
     <Tip text={label}>
-      <Button kind="quiet" className="w-7 justify-center px-0" aria-label={label} onClick={onClick}>
+      <Button kind="quiet" className="w-7 justify-center !px-0" aria-label={label} onClick={onClick}>
         <Trash2 className="size-4" />
       </Button>
     </Tip>

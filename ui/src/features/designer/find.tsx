@@ -34,13 +34,13 @@ export function FindBar({ words, found, onWords, onShow, onClose }: { words: str
       <span role="status" className="min-w-14 px-1 text-right text-small text-dim">
         {words.trim() && (found.length === 0 ? t(($) => $.canvas.noMatch) : t(($) => $.canvas.matches, { at: Math.max(1, at + 1), count: found.length }))}
       </span>
-      <Button kind="quiet" className="w-7 justify-center px-0" aria-label={t(($) => $.canvas.previous)} disabled={!first} onClick={() => go(-1)}>
+      <Button kind="quiet" className="w-7 justify-center !px-0" aria-label={t(($) => $.canvas.previous)} disabled={!first} onClick={() => go(-1)}>
         <ChevronUp className="size-4" />
       </Button>
-      <Button kind="quiet" className="w-7 justify-center px-0" aria-label={t(($) => $.canvas.next)} disabled={!first} onClick={() => go(1)}>
+      <Button kind="quiet" className="w-7 justify-center !px-0" aria-label={t(($) => $.canvas.next)} disabled={!first} onClick={() => go(1)}>
         <ChevronDown className="size-4" />
       </Button>
-      <Button kind="quiet" className="w-7 justify-center px-0" aria-label={t(($) => $.close, { ns: "common" })} onClick={onClose}>
+      <Button kind="quiet" className="w-7 justify-center !px-0" aria-label={t(($) => $.close, { ns: "common" })} onClick={onClose}>
         <X className="size-4" />
       </Button>
     </div>

@@ -154,7 +154,7 @@ function Card({ id, label, title, description, machines, networks, text, action 
 function Discard({ label, onClick }: { label: string; onClick: () => void }) {
   return (
     <Tip text={label}>
-      <Button kind="quiet" className="w-7 justify-center px-0" aria-label={label} onClick={onClick}>
+      <Button kind="quiet" className="w-7 justify-center !px-0" aria-label={label} onClick={onClick}>
         <Trash2 className="size-4" />
       </Button>
     </Tip>

@@ -309,7 +309,7 @@ function Interfaces({ designer, machine }: Props & { machine: Machine }) {
 function AddButton({ label, onClick, disabled }: { label: string; onClick: () => void; disabled?: boolean }) {
   return (
     <Tip text={label}>
-      <Button kind="quiet" className="h-5 w-6 justify-center px-0" aria-label={label} disabled={disabled} onClick={onClick}>
+      <Button kind="quiet" className="h-5 w-6 justify-center !px-0" aria-label={label} disabled={disabled} onClick={onClick}>
         <Plus className="size-4" />
       </Button>
     </Tip>
