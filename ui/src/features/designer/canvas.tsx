@@ -128,7 +128,12 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
     });
   };
 
-  const fit = useCallback((duration = 120) => void flow.fitView({ padding: 0.12, maxZoom: 1, duration }), [flow]);
+  const fit = useCallback(
+    (duration = 120) =>
+      // What is to be added stands at the left, over the canvas.
+      void flow.fitView({ padding: editable ? { left: "96px", top: "32px", right: "32px", bottom: "32px" } : 0.08, maxZoom: 1, duration }),
+    [flow, editable],
+  );
   useImperativeHandle(ref, (): CanvasHandle => {
     const middle = () => {
       const { width, height, domNode } = store.getState();
@@ -219,17 +224,17 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
             maxZoom={2}
             elevateNodesOnSelect={false}
             proOptions={{ hideAttribution: true }}
-            className="bg-window"
+            className="bg-window [&_.react-flow__viewport]:will-change-transform"
           >
             {far && (
               <ViewportPortal>
                 <svg className="pointer-events-none absolute top-0 left-0 overflow-visible" width={1} height={1} style={{ zIndex: -1 }}>
-                  <path d={far} fill="none" stroke="var(--line-strong)" strokeWidth={3} />
+                  <path d={far} fill="none" stroke="var(--line-strong)" strokeWidth={4} />
                 </svg>
               </ViewportPortal>
             )}
             {editable && zoom !== "far" && <Background variant={BackgroundVariant.Dots} gap={GRID * 3} size={1} color="var(--line)" />}
-            {map && (
+            {map && zoom !== "far" && (
               <MiniMap
                 ariaLabel={t(($) => $.canvas.map)}
                 pannable

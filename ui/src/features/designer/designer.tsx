@@ -12,7 +12,7 @@ import { mention } from "../../lib/toasts";
 import type { Worded } from "../../lib/words";
 import { Canvas, type CanvasHandle } from "./canvas";
 import { useClipboard } from "./clipboard";
-import { copied, freeCidr, freeName, namesOf, pasted } from "./edit";
+import { copied, extentAt, freeCidr, freeName, namesOf, pasted } from "./edit";
 import { TextEditor, type EditorHandle } from "./editor";
 import { FindBar } from "./find";
 import { Inspector } from "./inspector";
@@ -92,7 +92,7 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
       return;
     }
     // What was just made is not parsed yet when it is selected: its place is looked for a moment later.
-    const timer = setTimeout(() => editor.current?.mark(markPath && rangeOf(now.current.text, markPath)), 0);
+    const timer = setTimeout(() => editor.current?.mark(markPath && extentAt(now.current.text, markPath)), 0);
     return () => clearTimeout(timer);
   }, [markPath, now, showText]);
 

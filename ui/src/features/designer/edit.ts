@@ -2,7 +2,7 @@
 
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, visit, type YAMLMap, type YAMLSeq } from "yaml";
 import { design, type Design, isFields, type Machine, type Nic, nodeAt, type Path, source } from "./model";
-import { addItem, addKey, apply, endOf, type Patch, remove, render, replace } from "./splice";
+import { addItem, addKey, apply, endOf, extent, type Patch, remove, render, replace } from "./splice";
 
 export type Link = { machine: string; index: number };
 export type Kind = "machines" | "networks";
@@ -239,6 +239,14 @@ function without(work: Work, path: Path, there: unknown[], gone: boolean[], stay
   if (depth < path.length || !isSeq(node)) return set(work, path, there.filter((_, index) => !gone[index]));
   if (all) return [empty(work.text, node, "[]")];
   return remove(work.text, node, new Set(node.items.filter((_, index) => gone[index])));
+}
+
+/** All lines of what stands at a path. */
+export function extentAt(text: string, path: Path): [number, number] | null {
+  const { doc } = source(text);
+  const { node, pair, depth } = nodeAt(doc, path);
+  if (depth < path.length) return null;
+  return pair ? extent(text, pair) : node?.range ? [node.range[0], endOf(text, node)] : null;
 }
 
 // ------------------------------------------------------------ copies

@@ -1,6 +1,6 @@
 // Lines of the inspector: dense, the label on the left, what is wrong below.
 
-import { Trash2 } from "lucide-react";
+import { ChevronDown, Trash2 } from "lucide-react";
 import { type ReactNode, useId, useState } from "react";
 import { Button } from "../../components/button";
 import { Tip } from "../../components/tip";
@@ -75,7 +75,7 @@ export function Line({ label, value, placeholder, onChange, error, note, list, m
 function Row({ id, label, error, note, children }: { id: string; label: string; error?: string | null; note?: string | null; children: ReactNode }) {
   const said = error ?? note;
   return (
-    <div className="grid grid-cols-[88px_minmax(0,1fr)] gap-x-2">
+    <div className="grid grid-cols-[108px_minmax(0,1fr)] gap-x-2">
       <label htmlFor={id} className="truncate pt-1 text-dim" title={label}>
         {label}
       </label>
@@ -93,7 +93,15 @@ export function Pick({ label, value, options, onChange, error }: { label: string
   const id = useId();
   return (
     <Row id={id} label={label} error={error}>
-      <select id={id} className={cn(input, "text-text", border(error))} value={value} aria-invalid={error ? true : undefined} onChange={(event) => onChange(event.target.value)}>
+      <Choices id={id} value={value} options={options} error={error} onChange={onChange} />
+    </Row>
+  );
+}
+
+export function Choices({ value, options, onChange, error, ...rest }: { id?: string; "aria-label"?: string; value: string; options: { value: string; label: string }[]; onChange: (value: string) => void; error?: string | null }) {
+  return (
+    <span className="relative block min-w-0 flex-1">
+      <select className={cn(input, "appearance-none pr-7 text-text", border(error))} value={value} aria-invalid={error ? true : undefined} onChange={(event) => onChange(event.target.value)} {...rest}>
         {!options.some((option) => option.value === value) && <option value={value}>{value}</option>}
         {options.map((option) => (
           <option key={option.value} value={option.value}>
@@ -101,7 +109,8 @@ export function Pick({ label, value, options, onChange, error }: { label: string
           </option>
         ))}
       </select>
-    </Row>
+      <ChevronDown aria-hidden className="pointer-events-none absolute top-1.5 right-2 size-4 text-dim" />
+    </span>
   );
 }
 

@@ -96,7 +96,7 @@ function thingsOf({ design, layout, moving, selection, derived, problems, live, 
     put(id, "machine", boxOf(layout, id), {
       name: machine.name,
       role: role(machine),
-      figures: `${machine.vcpus} × ${machine.memory}`,
+      figures: `${machine.vcpus} vCPU · ${machine.memory}`,
       address: addressOf(machine, bySpec.get(machine.name) ?? []),
       replicas: machine.replicas ?? 0,
       tone: state?.tone ?? null,

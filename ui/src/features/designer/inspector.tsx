@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { Problem } from "../../bindings";
 import { Button } from "../../components/button";
 import { Tip } from "../../components/tip";
-import { Cell, input, Line, Lines, Pick, RemoveButton, Section } from "./fields";
+import { Cell, Choices, input, Line, Lines, Pick, RemoveButton, Section } from "./fields";
 import { type Edit, type Kind, namesOf } from "./edit";
 import { linkId, machineId, networkId, renamed } from "./layout";
 import { built, type Fields, isFields, type Machine, type Network, type Path, words, written } from "./model";
@@ -115,7 +115,7 @@ function useFields({ designer }: Props, kind: Kind | null, all: { name: string; 
         label={label}
         value={value ?? "\0"}
         error={error(name)}
-        options={[...(value === null ? [{ value: "\0", label: t(($) => $.inspector.mixed) }] : []), { value: "", label: `${words(fallback)} ·` }, ...options.map((option) => ({ value: option, label: words(option) }))]}
+        options={[...(value === null ? [{ value: "\0", label: t(($) => $.inspector.mixed) }] : []), { value: "", label: t(($) => $.inspector.byDefault, { value: words(fallback) }) }, ...options.map((option) => ({ value: option, label: words(option) }))]}
         onChange={(value) => value !== "\0" && set(name, value === "" ? undefined : parse(value))}
       />
     );
@@ -281,15 +281,8 @@ function Interfaces({ designer, machine }: Props & { machine: Machine }) {
         const set = (change: Partial<typeof nic>) => designer.apply({ do: "nic", link: { machine: machine.name, index }, nic: { ...nic, ...change } });
         return (
           <div key={index} className="flex flex-col gap-1">
-            <div className="flex items-center gap-1">
-              <select aria-label={t(($) => $.inspector.network)} className={`${input} border-line-strong text-text`} value={nic.network} onChange={(event) => set({ network: event.target.value })}>
-                {!networks.some(({ name }) => name === nic.network) && <option value={nic.network}>{nic.network}</option>}
-                {networks.map(({ name }) => (
-                  <option key={name} value={name}>
-                    {name}
-                  </option>
-                ))}
-              </select>
+            <div className="grid grid-cols-[minmax(0,2fr)_minmax(0,3fr)_auto] items-center gap-1">
+              <Choices aria-label={t(($) => $.inspector.network)} value={nic.network} options={networks.map(({ name }) => ({ value: name, label: name }))} onChange={(network) => set({ network })} />
               <Cell label={t(($) => $.inspector.address)} value={nic.address ?? ""} placeholder={derived?.nics[index]?.address ?? t(($) => $.inspector.derived)} error={saidOf(problems, [...path, "address"])} onChange={(address) => set({ address: address || null })} />
               <RemoveButton label={t(($) => $.inspector.removeInterface, { name: nic.network })} onClick={() => designer.apply({ do: "remove", machines: [], networks: [], links: [{ machine: machine.name, index }] })} />
             </div>
@@ -395,7 +388,7 @@ function Written({ designer, onText, path, label, value, fresh }: Props & { path
             : t(($) => $.inspector.nothing);
   const error = saidBelow(designer.checked?.problems ?? [], path);
   return (
-    <div className="grid grid-cols-[88px_minmax(0,1fr)] items-center gap-x-2">
+    <div className="grid grid-cols-[108px_minmax(0,1fr)] items-center gap-x-2">
       <span className="text-dim">{label}</span>
       <span className="flex min-w-0 items-center justify-between gap-2">
         <span className="min-w-0 truncate" title={said}>
@@ -404,6 +397,7 @@ function Written({ designer, onText, path, label, value, fresh }: Props & { path
         <Button
           kind="quiet"
           className="h-6 text-small"
+          title={t(($) => $.actions.toText)}
           onClick={() => {
             if (value === undefined) designer.apply({ do: "set", path, value: fresh });
             onText(path);

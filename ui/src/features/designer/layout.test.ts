@@ -7,7 +7,8 @@ const read = (text: string): Design => parse(text).design!;
 const shop = read("name: shop\nnetworks: { lan: {}, back: {}, far: {} }\nmachines:\n  a: {}\n  b: { nics: [ lan, back ] }\n  c: { nics: [ back, far ] }\n  d: { nics: [] }\n  e: { nics: [ lan, far ] }\n");
 
 test("a layout covers nothing twice, and has all in sight", () => {
-  for (const design of [shop, read("machines: { a: {}, b: {} }"), read(`networks: { lan: {} }\nmachines: {${Array.from({ length: 300 }, (_, n) => `m${n}: {}`).join(", ")}}`)]) {
+  const chain = `networks: { ${Array.from({ length: 20 }, (_, n) => `n${n}: {}`).join(", ")} }\nmachines: { ${Array.from({ length: 200 }, (_, n) => `m${n}: { nics: [ n${n % 20}${n < 20 ? `, n${(n + 1) % 20}` : ""} ] }`).join(", ")} }`;
+  for (const design of [shop, read(chain), read("machines: { a: {}, b: {} }"), read(`networks: { lan: {} }\nmachines: {${Array.from({ length: 300 }, (_, n) => `m${n}: {}`).join(", ")}}`)]) {
     const all = boxes(arrange(design));
     expect(all).toHaveLength(design.machines.length + design.networks.length);
     expect(all.filter((box, index) => all.some((other, at) => at > index && touch(box, other)))).toEqual([]);

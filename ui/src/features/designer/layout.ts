@@ -11,7 +11,7 @@ export type Group = Box & { id: string; title: string };
 export type Layout = { version: 1; machines: Record<string, Point>; networks: Record<string, Point & { w: number }>; notes: Note[]; groups: Group[] };
 
 export const GRID = 8;
-export const MACHINE = { w: 184, h: 56 };
+export const MACHINE = { w: 208, h: 56 };
 export const LANE = { h: 40, w: 320 };
 const GAP = { x: 24, y: 24, lane: 56 };
 
@@ -119,7 +119,46 @@ export function arrange(design: Design, keep: Layout = noLayout): Layout {
     }
     y = low + GAP.lane;
   }
+  // Many networks in a chain would be a long stair.
+  return design.networks.length > 6 && density(next) < 0.12 ? cells(design, keep) : next;
+}
+
+/** Each network with the machines that have it first, as cells in columns. */
+function cells(design: Design, keep: Layout): Layout {
+  const next: Layout = { ...keep, machines: {}, networks: {} };
+  const groups = new Map<string, Machine[]>(design.networks.map(({ name }) => [name, []]));
+  const alone: Machine[] = [];
+  for (const machine of design.machines) (groups.get(machine.nics[0]?.network ?? "") ?? alone).push(machine);
+  const sizes = [...groups].map(([name, machines]) => {
+    const { columns, rows } = grid(machines.length);
+    return { name, machines, columns, w: Math.max(LANE.w, columns * (MACHINE.w + GAP.x) + GAP.x), h: LANE.h + GAP.lane + rows * (MACHINE.h + GAP.y) + GAP.lane };
+  });
+  const width = Math.max(...sizes.map(({ w }) => w));
+  const height = sizes.reduce((sum, { h }) => sum + h, 0);
+  const tall = height / Math.max(1, Math.round(Math.sqrt((1.6 * height) / width)));
+  let [x, y] = [0, 0];
+  let low = 0;
+  const place = (machines: Machine[], columns: number, top: number) =>
+    machines.forEach(({ name }, index) => {
+      next.machines[name] = { x: snap(x + GAP.x + (index % columns) * (MACHINE.w + GAP.x)), y: snap(top + Math.floor(index / columns) * (MACHINE.h + GAP.y)) };
+    });
+  for (const { name, machines, columns, w, h } of sizes) {
+    if (y > 0 && y + h / 2 > tall) [x, y] = [x + width + GAP.lane, 0];
+    next.networks[name] = { x: snap(x), y: snap(y), w: snap(w) };
+    place(machines, columns, y + LANE.h + GAP.lane);
+    y += h;
+    low = Math.max(low, y);
+  }
+  x = 0;
+  place(alone, grid(alone.length).columns, low);
   return next;
+}
+
+/** How much of the room that a layout takes is covered. */
+function density(layout: Layout): number {
+  const all = boxes({ ...layout, notes: [] });
+  const room = bounds(all);
+  return room ? all.reduce((sum, { w, h }) => sum + w * h, 0) / (room.w * room.h) : 1;
 }
 
 function grid(count: number) {

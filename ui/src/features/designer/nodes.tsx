@@ -50,6 +50,8 @@ const edges: Record<Tone, string> = {
   unknown: "border-l-unknown",
 };
 
+const fills: Record<Tone, string> = { running: "bg-running", changing: "bg-changing", stopped: "bg-stopped", attention: "bg-attention", failed: "bg-failed", unknown: "bg-unknown" };
+
 const ring = (selected: boolean | undefined, found: boolean) => (selected ? "border-accent ring-1 ring-accent" : found ? "border-attention ring-2 ring-attention" : "border-line-strong");
 
 const MachineThing = memo(function MachineThing({ data, selected }: NodeProps<MachineNode>) {
@@ -57,7 +59,7 @@ const MachineThing = memo(function MachineThing({ data, selected }: NodeProps<Ma
   const zoom = useContext(Zoom);
   const editable = useContext(Editable);
   const edge = tone ? cn("border-l-[3px]", edges[tone]) : severity === "error" ? "border-l-[3px] border-l-failed" : "";
-  if (zoom === "far") return <div className={cn("h-full rounded-ui border bg-raised", ring(selected, found), edge)} />;
+  if (zoom === "far") return <div className={cn("h-full", selected ? "bg-accent" : found ? "bg-attention" : tone ? fills[tone] : severity === "error" ? "bg-failed" : "bg-line-strong")} />;
   const Icon = roleIcons[role];
   return (
     <div className={cn("group flex h-full flex-col justify-center gap-0.5 rounded-ui border bg-raised px-2", ring(selected, found), edge)} title={state ? `${name}: ${state}` : name}>
@@ -82,7 +84,7 @@ const MachineThing = memo(function MachineThing({ data, selected }: NodeProps<Ma
   );
 });
 
-const handle = "!size-2.5 !min-h-0 !min-w-0 !border !border-raised !bg-accent opacity-0 group-hover:opacity-100 [.selected_&]:opacity-100";
+const handle = "!size-2.5 !min-h-0 !min-w-0 !border !border-raised !rounded-full !bg-accent opacity-0 group-hover:opacity-100 [.selected_&]:opacity-100";
 
 const LaneThing = memo(function LaneThing({ data, selected }: NodeProps<LaneNode>) {
   const { t } = useTranslation("designer");
@@ -96,7 +98,7 @@ const LaneThing = memo(function LaneThing({ data, selected }: NodeProps<LaneNode
       className={cn(
         "flex h-full items-center gap-2 rounded-full border px-4",
         mode === "isolated" ? "border-dashed" : mode === "bridge" ? "border-double border-[3px]" : "",
-        linking ? "border-accent bg-selected outline-2 outline-accent" : "bg-hover",
+        linking ? "border-accent bg-selected outline-2 outline-accent" : zoom === "far" ? "bg-selected" : "bg-hover",
         linking ? "" : ring(selected, found),
       )}
       title={name}

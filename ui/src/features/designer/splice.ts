@@ -36,6 +36,9 @@ export function endOf(text: string, node: unknown): number {
   return end;
 }
 
+/** From an entry's key to its end. */
+export const extent = (text: string, pair: Pair): [number, number] => [startOf(pair), endOf(text, pair)];
+
 const startOf = (node: unknown): number => (isPair(node) ? startOf(node.key) : ((node as Node).range?.[0] ?? 0));
 
 /** A value as YAML. In a block its lines after the first are indented by `indent`, and its outermost `levels` have a line for each entry. */

@@ -64,7 +64,7 @@ const Gap = () => <span aria-hidden className="mx-1 h-4 w-px bg-line" />;
 function Tool({ icon: Icon, text, label, keys, pressed, disabled, onClick }: { icon: LucideIcon; text: string; label?: string; keys: string; pressed?: boolean; disabled?: boolean; onClick: () => void }) {
   return (
     <Tip text={text} keys={keys}>
-      <Button kind="quiet" className={cn(label ? "px-2" : "w-7 justify-center !px-0", pressed && "bg-selected text-text")} aria-label={label ? undefined : text} aria-pressed={pressed} disabled={disabled} onClick={onClick}>
+      <Button kind="quiet" className={cn(label ? "px-2" : "w-7 justify-center !px-0", pressed && "!bg-selected !text-text")} aria-label={label ? undefined : text} aria-pressed={pressed} disabled={disabled} onClick={onClick}>
         <Icon className="size-4" aria-hidden />
         {label}
       </Button>

@@ -16,7 +16,7 @@ import { emptyDesign, parse } from "./model";
 const order: Tone[] = ["failed", "attention", "changing", "unknown", "stopped", "running"];
 
 /** States by the machine's name in the file: of replicas the worst. None while nothing is deployed. */
-function states(status: LabStatus): Map<string, Worded> | null {
+export function states(status: LabStatus): Map<string, Worded> | null {
   if (status.state === "designed") return null;
   const out = new Map<string, Worded>();
   for (const machine of status.machines) {

@@ -47,9 +47,9 @@ machines:
 const shopLayout = JSON.stringify({
   version: 1,
   networks: { lan: { x: 0, y: 96, w: 616 }, back: { x: 0, y: 336, w: 616 } },
-  machines: { lb: { x: 24, y: -24 }, web: { x: 216, y: 208 }, db: { x: 120, y: 432 }, cache: { x: 328, y: 432 } },
+  machines: { lb: { x: 24, y: -24 }, web: { x: 208, y: 208 }, db: { x: 88, y: 432 }, cache: { x: 320, y: 432 } },
   notes: [{ id: "n1", text: "The orders are backed up at night.", x: 416, y: -16, w: 200, h: 48 }],
-  groups: [{ id: "g1", title: "Storage", x: 96, y: 392, w: 440, h: 120 }],
+  groups: [{ id: "g1", title: "Storage", x: 64, y: 392, w: 488, h: 120 }],
 });
 const hello = `# Two machines on one network: the smallest lab that shows everything. It needs no internet.
 version: 1
