@@ -91,6 +91,14 @@ test.each(cases)("an edit %s", (_, what, lines) => {
   expect(parse(after).mistake).toBeNull();
 });
 
+test("quotes that somebody chose stay, those that the old value needed go", () => {
+  const text = 'name: "a"\nmachines: { a: { memory: "1", user: \'lab\' } }\n';
+  let after = edit(text, { do: "set", path: ["name"], value: "b" });
+  after = edit(after, { do: "set", path: ["machines", "a", "memory"], value: "1 GiB" });
+  after = edit(after, { do: "set", path: ["machines", "a", "user"], value: "ada" });
+  expect(after).toBe('name: "b"\nmachines: { a: { memory: 1 GiB, user: \'ada\' } }\n');
+});
+
 test("removing the remark's machine takes its remark, and the first one's stays", () => {
   const after = edit(lab, { do: "remove", machines: ["web"], networks: [], links: [] });
   expect(after).not.toContain("# Two of them");

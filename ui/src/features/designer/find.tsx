@@ -22,7 +22,7 @@ export function FindBar({ words, found, onWords, onShow, onClose }: { words: str
         autoFocus
         aria-label={t(($) => $.canvas.find)}
         placeholder={t(($) => $.canvas.find)}
-        className="h-7 w-64 rounded-ui bg-transparent px-2 outline-none placeholder:text-dim"
+        className="h-7 w-72 rounded-ui bg-transparent px-2 outline-none placeholder:text-dim"
         spellCheck={false}
         value={words}
         onChange={(event) => onWords(event.target.value)}

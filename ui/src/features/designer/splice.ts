@@ -166,9 +166,11 @@ export function replace(text: string, pair: Pair | null, node: Node | null, valu
   const from = node.range?.[0] ?? 0;
   const to = endOf(text, node);
   const flow = inFlow || isAlias(node) || isScalar(node) || ((isMap(node) || isSeq(node)) && node.flow === true);
-  if (isScalar(node) && typeof value === "string" && (node.type === Scalar.QUOTE_DOUBLE || node.type === Scalar.QUOTE_SINGLE)) {
+  // Quotes that somebody chose stay; those that the old value needed need not.
+  const isQuoted = isScalar(node) && (node.type === Scalar.QUOTE_DOUBLE || node.type === Scalar.QUOTE_SINGLE) && !/^["']/.test(render(node.value, true));
+  if (isQuoted && typeof value === "string") {
     const scalar = new Scalar(value);
-    scalar.type = node.type;
+    scalar.type = (node as Scalar).type!;
     return { from, to, insert: new Document(scalar).toString({ lineWidth: 0 }).trimEnd() };
   }
   if (flow && (inFlow || typeof value === "object")) return { from, to, insert: render(value, true) };

@@ -78,7 +78,7 @@ export const designer = {
     framePlaceholder: "Frame",
     empty: "Nothing is here yet",
     emptyHint: "Add a machine and a network, then draw a link from one to the other. Or write lab.yaml: both show the same.",
-    find: "Find by name, address, image or description",
+    find: "Find a name, an address, an image",
     matches: "{{at}} of {{count}}",
     noMatch: "none",
     next: "Next",

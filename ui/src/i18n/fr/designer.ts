@@ -81,7 +81,7 @@ export const designer: Words<typeof en> = {
     framePlaceholder: "Cadre",
     empty: "Il n’y a encore rien ici",
     emptyHint: "Ajoutez une machine et un réseau, puis tracez un lien de l’une à l’autre. Ou écrivez lab.yaml : les deux montrent la même chose.",
-    find: "Chercher un nom, une adresse, une image ou une description",
+    find: "Chercher un nom, une adresse, une image",
     matches: "{{at}} sur {{count}}",
     noMatch: "aucun",
     next: "Suivant",
