@@ -6,110 +6,110 @@ import type { Answers } from "../fake";
 const shop = `# yaml-language-server: $schema=lab.schema.json
 version: 1
 name: shop
-description: A web shop with its database
+description: "Web shop: balancer, two application servers, cache and database"
 defaults: { image: debian-12, memory: 512 MiB, ssh_keys: [ ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmfYzRkL1qk4o1d7oZ3pV2cXn8bQwErTyUiOpAsDfGh ada@desk ] }
 networks:
   lan: { cidr: 10.77.1.0/24, domain: shop.lab, description: What users reach }
   back: { mode: isolated, cidr: 10.77.2.0/24, dhcp: false, description: Between the servers }
 machines:
-  lb:
-    description: Takes what comes from outside
-    nics: [ lan ]
-    packages: [ haproxy ]
-    depends_on: [ web ]
-    ports: { "8443": 443 }
-  web:
-    description: Serves the shop
-    replicas: 2                       # web-1 and web-2
+  db:
+    description: PostgreSQL 15 with the shop's catalogue and orders
     vcpus: 2
+    memory: 4 GiB
+    disk: 20 GiB
+    nics: [ { network: lan, address: 10.77.1.20 }, { network: back, address: 10.77.2.20 } ]
+    packages: [ postgresql ]
+    ports: { "5432": 5432 }
+  cache:
+    description: Redis, sessions only
     memory: 1 GiB
-    nics: [ lan, { network: back, address: 10.77.2.10+ } ]
-    ports: { "8080": 80 }             # 8080 leads to web-1, 8081 to web-2
+    disk: 8 GiB
+    nics: [ { network: lan, address: 10.77.1.30 }, { network: back, address: 10.77.2.30 } ]
+    packages: [ redis ]
+  web:
+    description: Application server
+    replicas: 2                       # web-1 and web-2
+    host: lab1
+    vcpus: 2
+    memory: 2 GiB
+    disk: 8 GiB
+    nics: [ { network: lan, address: 10.77.1.11+ }, { network: back, address: 10.77.2.11+ } ]
     depends_on: [ db, cache ]
     ansible:
       - name: nginx
         apt: { name: nginx, update_cache: true }
       - name: First page
         copy: { dest: /var/www/html/index.html, content: "Served by {{ inventory_hostname }}\\n" }
-  db:
-    description: Keeps the orders
-    host: lab1
-    memory: 2 GiB
-    disks: { data: 20 GiB }
-    nics: [ { network: back, address: 10.77.2.5 } ]
-    packages: [ postgresql ]
-  cache:
-    image: alpine
-    memory: 256 MiB
-    nics: [ back ]
-    packages: [ redis ]
+  lb:
+    description: HAProxy in front of both application servers
+    image: alpine-3.22
+    disk: 2 GiB
+    nics: [ { network: lan, address: 10.77.1.10 } ]
+    depends_on: [ web ]
+    ports: { "8080": 80, "8404": 8404 }
 `;
 const shopLayout = JSON.stringify({
   version: 1,
-  networks: { lan: { x: 0, y: 96, w: 616 }, back: { x: 0, y: 336, w: 616 } },
-  machines: { lb: { x: 24, y: -24 }, web: { x: 208, y: 208 }, db: { x: 88, y: 432 }, cache: { x: 320, y: 432 } },
-  notes: [{ id: "n1", text: "The orders are backed up at night.", x: 416, y: -16, w: 200, h: 48 }],
-  groups: [{ id: "g1", title: "Storage", x: 64, y: 392, w: 488, h: 120 }],
+  networks: { lan: { x: 0, y: 112, w: 776 }, back: { x: 0, y: 368, w: 776 } },
+  machines: { lb: { x: 32, y: 0 }, web: { x: 32, y: 232 }, db: { x: 304, y: 232 }, cache: { x: 536, y: 232 } },
+  notes: [{ id: "n1", text: "The orders are copied to another place every night at two.", x: 496, y: 0, w: 248, h: 56 }],
+  groups: [{ id: "g1", title: "Storage", x: 280, y: 184, w: 488, h: 128 }],
 });
-const hello = `# Two machines on one network: the smallest lab that shows everything. It needs no internet.
+const hello = `# The smallest lab there is. It needs no internet.
 version: 1
 name: hello
-description: Two machines that greet whoever logs in
+description: One machine, to see whether everything is in place
 defaults: { image: debian-12, memory: 512 MiB }
 networks:
-  lan: { cidr: 10.77.1.0/24 }
+  lan: { cidr: 10.77.5.0/24 }
 machines:
-  web:
+  hello:
+    nics: [ { network: lan, address: 10.77.5.10 } ]
     ansible:
       - name: Greet
-        copy: { dest: /etc/motd, content: "This is web. Its neighbour is db.\\n" }
-  db:
-    ansible:
-      - name: Make a place for data
-        file: { path: /srv/data, state: directory, mode: "0755" }
+        copy: { dest: /etc/motd, content: "It works.\\n" }
 `;
 const soc = `version: 1
 name: soc-training
-description: A small company, somebody who attacks it, and those who watch
-defaults: { image: debian-12, memory: 1 GiB }
+description: Attack and defence for the course of week 48
+host: lab1
+defaults: { image: debian-12, memory: 1 GiB, disk: 12 GiB }
 networks:
-  internet: { cidr: 10.80.1.0/24, description: What is outside }
-  dmz: { mode: isolated, cidr: 10.80.2.0/24 }
-  office: { mode: isolated, cidr: 10.80.3.0/24 }
-  soc: { mode: isolated, cidr: 10.80.4.0/24, dhcp: false }
+  lan: { cidr: 10.90.0.0/24, description: Everybody }
+  dmz: { mode: isolated, cidr: 10.90.1.0/24, description: What is attacked }
+  watch: { mode: isolated, cidr: 10.90.2.0/24, dhcp: false, description: Copies of what goes by }
 machines:
-  kali: { nics: [ internet ], memory: 2 GiB }
-  firewall: { nics: [ internet, dmz, office, soc ] }
-  web: { nics: [ dmz ], packages: [ apache2 ] }
-  mail: { nics: [ dmz ], packages: [ postfix ] }
-  dns: { nics: [ dmz ], packages: [ bind9 ] }
-  dc: { nics: [ office ], memory: 2 GiB }
-  files: { nics: [ office ], disks: { shares: 40 GiB } }
-  desk: { replicas: 4, nics: [ office ] }
-  siem: { nics: [ soc ], memory: 4 GiB, vcpus: 4, packages: [ elasticsearch ] }
-  sensor: { nics: [ soc, dmz, office ] }
-  analyst: { nics: [ soc ] }
+  siem: { vcpus: 4, memory: 8 GiB, disk: 80 GiB, nics: [ lan, watch ] }
+  collector: { nics: [ lan, watch ] }
+  kali: { nics: [ lan ] }
+  victim-web: { nics: [ lan, dmz ] }
+  victim-mail: { nics: [ lan, dmz ] }
+  victim-files: { nics: [ lan, dmz ] }
+  dns: { nics: [ lan, dmz ] }
+  proxy: { nics: [ lan, dmz ] }
+  jump: { nics: [ lan ] }
+  analyst: { replicas: 5, image: ubuntu-24.04, vcpus: 2, memory: 3 GiB, disk: 24 GiB, nics: [ lan ] }
 `;
 const adDomain = `version: 1
 name: ad-domain
-description: A directory, a file server and desks
-defaults: { image: debian-12, memory: 1 GiB }
+description: Samba as an Active-Directory-like domain, with a client to join it
+defaults: { image: debian-12, vcpus: 2, memory: 2 GiB }
 networks:
-  office: { cidr: 10.77.40.0/24 }
+  lan: { cidr: 10.80.0.0/24 }
 machines:
-  dc: { nics: [ { network: office, address: 10.77.40.10 } ] }
-  files: { depends_on: [ dc ] }
-  desk: { replicas: 2, depends_on: [ dc ] }
+  dc: { replicas: 2, memory: 4 GiB, disk: 40 GiB, firmware: uefi, nics: [ { network: lan, address: 10.80.0.10+ } ] }
+  files: { vcpus: 1, disk: 60 GiB, nics: [ { network: lan, address: 10.80.0.20 } ], depends_on: [ dc ] }
+  client: { replicas: 1, image: ubuntu-24.04, disk: 30 GiB, nics: [ { network: lan, address: 10.80.0.101+ } ], depends_on: [ dc ] }
 `;
 const k8s = `version: 1
 name: k8s
-description: A control plane and its workers
-defaults: { image: debian-12, memory: 2 GiB, vcpus: 2 }
+description: Three control planes, three nodes, kubeadm
+defaults: { image: debian-13, disk: 32 GiB }
 networks:
-  nodes: { cidr: 10.77.30.0/24 }
+  lan: { cidr: 10.96.0.0/24 }
 machines:
-  control: { nics: [ { network: nodes, address: 10.77.30.10 } ], ports: { "6443": 6443 } }
-  worker: { replicas: 3, nics: [ { network: nodes, address: 10.77.30.20+ } ], depends_on: [ control ] }
+  control: { replicas: 3, vcpus: 2, memory: 4 GiB, nics: [ { network: lan, address: 10.96.0.10+ } ] }
+  node: { replicas: 3, vcpus: 4, memory: 8 GiB, nics: [ { network: lan, address: 10.96.0.13+ } ], depends_on: [ control ] }
 `;
 
 const document = (name: string, text: string, layout: string | null = null, revision = 3): LabDocument => ({ name, revision, text, dir: `/home/ada/.local/share/vlm/designs/${name}`, layout });
