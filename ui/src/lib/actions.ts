@@ -14,6 +14,8 @@ export type Action = {
   keys?: string;
   /** Works while somebody types in a field as well. */
   everywhere?: boolean;
+  /** Its key means more than this action: who offers it listens for it. */
+  native?: boolean;
   /** Only for its key, not in the palette. */
   hidden?: boolean;
   run: () => void;
@@ -74,7 +76,7 @@ export function listenForKeys(): () => void {
     const now = pressed(event);
     const after = first ? `${first} ${now}` : "";
     const typing = isTyping(event.target);
-    const may = allActions().filter((action) => action.keys && (!typing || action.everywhere));
+    const may = allActions().filter((action) => action.keys && !action.native && (!typing || action.everywhere));
     const found = may.find(({ keys }) => keys?.toLowerCase() === after) ?? may.find(({ keys }) => keys?.toLowerCase() === now);
     clearTimeout(forget);
     first = "";

@@ -3,6 +3,11 @@ import { mention } from "./toasts";
 
 /** Puts text on the clipboard and says so; `what` names it where it is long. */
 export async function copy(text: string, what = text.length > 80 ? `${text.slice(0, 79)}…` : text) {
+  await toClipboard(text);
+  mention(i18next.t(($) => $.copied, { text: what }));
+}
+
+export async function toClipboard(text: string) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -14,5 +19,4 @@ export async function copy(text: string, what = text.length > 80 ? `${text.slice
     document.execCommand("copy");
     area.remove();
   }
-  mention(i18next.t(($) => $.copied, { text: what }));
 }

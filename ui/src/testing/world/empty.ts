@@ -28,4 +28,5 @@ export const empty: Answers = {
   labPorts: () => [],
   labFiles: () => [],
   followRun: () => null,
+  listTemplates: () => [],
 };

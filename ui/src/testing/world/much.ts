@@ -1,5 +1,6 @@
 import type { Answers } from "../fake";
 import { activity } from "./activity";
+import { large, odd } from "./designs";
 import { hosts, hostStatus } from "./hosts";
 import { images } from "./images";
 import { muchLabs } from "./much-labs";
@@ -45,4 +46,4 @@ const much_activity: Answers = {
   },
 };
 
-export const much: Answers = { ...muchLabs, ...much_hosts, ...much_images, ...much_activity };
+export const much: Answers = { ...muchLabs, readLab: ({ name }: { name: string }) => (name === "shop" ? odd(name) : large(name)), ...much_hosts, ...much_images, ...much_activity };
