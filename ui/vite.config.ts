@@ -15,5 +15,5 @@ export default defineConfig(({ mode }) => ({
   },
   // Fixed data reads the schema and the templates, which lie beside this folder.
   server: { fs: { allow: [".."] } },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/testing/setup.ts"] },
+  test: { environment: "jsdom", testTimeout: 60_000, include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/testing/setup.ts"] },
 }));
