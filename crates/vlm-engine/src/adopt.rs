@@ -17,8 +17,9 @@ use crate::{
     libvirt::Thing,
     site::{self, Place, Purpose, Site},
     store::LabState,
-    terraform::Terraform,
+    terraform::{Found, Terraform},
 };
+use vlm_lab::model::NetworkMode;
 
 /// What can be adopted, and the right to do it: it holds the lab's lock.
 pub struct Adoption {
@@ -30,8 +31,8 @@ pub struct Adoption {
     pub stays: Vec<(String, Thing)>,
     /// Whether Terraform knows what is there, and only our database does not.
     pub is_known: bool,
-    /// For each place, the provider's names by Terraform's addresses.
-    ids: Vec<BTreeMap<String, String>>,
+    /// For each place, what Terraform is to know.
+    found: Vec<Found>,
     site: Site,
 }
 
@@ -44,24 +45,27 @@ impl Runs<'_> {
         let keys: BTreeSet<String> = files.filter_map(|file| file.file_name().into_string().ok()).collect();
         let site = Site::open(self.engine, lab, hosts, Purpose::Adopt).await?;
         site.write()?;
-        let (mut things, mut stays, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut things, mut stays, mut all) = (Vec::new(), Vec::new(), Vec::new());
         for place in &site.places {
             let host = &place.host.name;
-            let mut found = place.unknown_of_lab(lab).await?;
-            let mut here = BTreeMap::new();
-            if !found.is_empty() {
+            let (mut unknown, unlike) = place.unknown_of_lab(&site).await?;
+            let mut found = Found::default();
+            if !unknown.is_empty() {
                 Terraform::put_damaged_aside(&place.terraform.dir)?;
                 place.terraform.init(cancel).await?;
                 place.terraform.plan(false, &place.uri, cancel, |_| {}).await?;
                 for known in place.terraform.planned(cancel).await?.makes {
-                    if let Some((thing, id)) = site::thing(&known).and_then(|thing| found.remove_entry(&thing)) {
-                        here.insert(known.address, id);
+                    if let Some((thing, id)) = site::thing(&known).and_then(|thing| unknown.remove_entry(&thing)) {
+                        if unlike.contains(&thing) {
+                            found.unlike.insert(known.address.clone());
+                        }
+                        found.ids.insert(known.address, id);
                         things.push((host.clone(), thing));
                     }
                 }
             }
-            stays.extend(found.into_keys().map(|thing| (host.clone(), thing)));
-            ids.push(here);
+            stays.extend(unknown.into_keys().map(|thing| (host.clone(), thing)));
+            all.push(found);
         }
         let is_locked = |thing: &Thing| match thing {
             Thing::Domain { name } => {
@@ -86,15 +90,15 @@ impl Runs<'_> {
         for place in site.places.iter().filter(|place| !place.lost) {
             is_known |= site.row.state == LabState::Designed && place.terraform.has_state()?;
         }
-        Ok(Adoption { is_known, lab: lab.to_owned(), things, stays, ids, site })
+        Ok(Adoption { is_known, lab: lab.to_owned(), things, stays, found: all, site })
     }
 
     /// Writes what was found into the lab's states of Terraform.
     pub async fn adopt(&self, adoption: Adoption, cancel: &CancellationToken) -> Result<(), Error> {
         let names: Vec<&str> = adoption.things.iter().map(|(_, thing)| thing.name()).collect();
         self.engine.store().audit("adopt", &adoption.lab, &names.join(", "))?;
-        for (place, ids) in adoption.site.places.iter().zip(&adoption.ids).filter(|(_, ids)| !ids.is_empty()) {
-            place.terraform.adopt(ids, cancel).await?;
+        for (place, found) in adoption.site.places.iter().zip(&adoption.found).filter(|(_, found)| !found.ids.is_empty()) {
+            place.terraform.adopt(found, &place.uri, cancel).await?;
         }
         // A deploy waits for its machines, and configures them.
         self.engine.store().set_lab_state(&adoption.lab, LabState::Incomplete)?;
@@ -104,8 +108,10 @@ impl Runs<'_> {
 }
 
 impl Place {
-    /// What on the host bears the lab's marks and is unknown to Terraform, with the provider's name of each.
-    async fn unknown_of_lab(&self, lab: &str) -> Result<BTreeMap<Thing, String>, Error> {
+    /// What on the host bears the lab's marks and is unknown to Terraform, with the provider's name of each; and those networks and
+    /// domains among it that are not wired as the design says, which Terraform itself would not see.
+    async fn unknown_of_lab(&self, site: &Site) -> Result<(BTreeMap<Thing, String>, BTreeSet<Thing>), Error> {
+        let lab = &*site.lab.name;
         let pool = self.engine.settings().pool();
         let (networks, uses) = (self.connection.networks().await?, self.connection.uses().await?);
         let volumes = match self.connection.pool(pool).await? {
@@ -127,6 +133,27 @@ impl Place {
             Thing::Volume { name, .. } => volumes.iter().find(|volume| volume.name == *name).map(|volume| volume.path.clone()),
             thing => uuids.get(thing).cloned(),
         };
-        Ok(marked.filter_map(|thing| id(&thing).map(|id| (thing, id))).collect())
+        let unknown = marked.filter_map(|thing| id(&thing).map(|id| (thing, id))).collect();
+
+        let to = |key: &str| match site.lab.networks.get(key) {
+            Some(network) if network.mode == NetworkMode::Bridge => network.bridge.clone().unwrap_or_default(),
+            _ => self.domain(key),
+        };
+        let mut unlike = BTreeSet::new();
+        for machine in &site.machines {
+            let designed: Vec<(String, String)> =
+                machine.nics.iter().map(|nic| (to(&nic.network), nic.mac.to_string().to_lowercase())).collect();
+            let name = self.domain(&machine.name);
+            if uses.iter().any(|uses| uses.domain == name && uses.nics != designed) {
+                unlike.insert(Thing::Domain { name });
+            }
+        }
+        for (key, network) in &site.lab.networks {
+            let name = self.domain(key);
+            if networks.iter().any(|there| there.name == name && there.has_dhcp != network.has_dhcp()) {
+                unlike.insert(Thing::Network { name });
+            }
+        }
+        Ok((unknown, unlike))
     }
 }

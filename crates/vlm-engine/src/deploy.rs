@@ -13,7 +13,7 @@ use std::{
 };
 
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     task::JoinSet,
     time::{Instant, interval},
 };
@@ -523,7 +523,8 @@ async fn carry_out(planned: &PlannedRun, journal: &Journal, cancel: &Cancellatio
         RunKind::Deploy => deploy(planned, journal, cancel).await,
         RunKind::Start => {
             let count = planned.starts.len();
-            bring_up(&planned.site, &planned.starts, &planned.configures, journal, cancel).await?;
+            let (_all, made) = watch::channel(Made::All);
+            bring_up(&planned.site, &planned.starts, &planned.configures, made, journal, cancel).await?;
             journal.step("publish", planned.site.publish(journal)).await?;
             Ok(format!("{} started", machines(count)))
         }
@@ -535,17 +536,18 @@ async fn carry_out(planned: &PlannedRun, journal: &Journal, cancel: &Cancellatio
 async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationToken) -> Result<String, Error> {
     let site = &planned.site;
     let begun = Instant::now();
-    for (place, work) in site.places.iter().zip(&planned.work) {
-        if work.changes.is_empty() {
-            // A run that was cut off may have left some all the same.
-            place.remove_strays(journal).await?;
-            continue;
-        }
-        apply(site, place, work, journal, cancel).await?;
-    }
+    let (made, seen) = watch::channel(Made::default());
+    let applied = async {
+        let applied = apply_all(planned, &made, journal, cancel).await;
+        made.send_replace(if applied.is_ok() { Made::All } else { Made::NoMore });
+        applied
+    };
+    // Machines come up while others are still being made.
+    let (applied, up) = tokio::join!(applied, bring_up(site, &planned.starts, &planned.configures, seen, journal, cancel));
+    applied?;
     let names: Vec<&str> = site.machines.iter().map(|machine| machine.name.as_str()).collect();
     site.engine.store().keep_machines(site.row.id, &names)?;
-    bring_up(site, &planned.starts, &planned.configures, journal, cancel).await?;
+    up?;
     journal.step("publish", site.publish(journal)).await?;
     if !planned.has_work() {
         return Ok(format!("nothing to do: {} as designed", machines(site.machines.len())));
@@ -553,38 +555,105 @@ async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationTo
     Ok(format!("{} ready after {} s", machines(site.machines.len()), begun.elapsed().as_secs()))
 }
 
+/// Which machines are there to be powered on.
+#[derive(Debug)]
+pub(crate) enum Made {
+    /// These; others may come.
+    Only(BTreeSet<String>),
+    /// All.
+    All,
+    /// None any more: the apply failed.
+    NoMore,
+}
+
+impl Default for Made {
+    fn default() -> Made {
+        Made::Only(BTreeSet::new())
+    }
+}
+
+impl Made {
+    /// Whether the machine is there.
+    pub(crate) fn has(&self, machine: &str) -> bool {
+        match self {
+            Made::Only(machines) => machines.contains(machine),
+            Made::All => true,
+            Made::NoMore => false,
+        }
+    }
+}
+
+/// Makes all hosts have what the plan says, and tells of each new machine.
+async fn apply_all(
+    planned: &PlannedRun,
+    made: &watch::Sender<Made>,
+    journal: &Journal,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    for (place, work) in planned.site.places.iter().zip(&planned.work) {
+        if work.changes.is_empty() {
+            // A run that was cut off may have left some all the same.
+            place.remove_strays(journal).await?;
+        } else {
+            apply(&planned.site, place, work, made, journal, cancel).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes one host have what the plan says.
-async fn apply(site: &Site, place: &Place, work: &Planned, journal: &Journal, cancel: &CancellationToken) -> Result<(), Error> {
+async fn apply(
+    site: &Site,
+    place: &Place,
+    work: &Planned,
+    made: &watch::Sender<Made>,
+    journal: &Journal,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
     journal.step(&place.step("images"), place.place_images(&site.machines, journal, cancel)).await?;
     journal.step(&place.step("claim"), place.claim(&things(&work.makes), journal)).await?;
     let on = if site.spans_hosts() { format!(" on host `{}`", place.host.name) } else { String::new() };
     journal.say(EventBody::step(format!("applying {} changes with Terraform{on}", work.changes.len())));
+    // A machine on a new disk has not been configured, whatever its predecessor was.
+    let new_disks = work.changes.iter().filter(|change| change.resource() == "libvirt_volume.system");
+    let new_disks: BTreeSet<&str> = new_disks.map(Change::machine).collect();
+    let is_new = |name: &str| {
+        let machine = site.machines.iter().find(|machine| machine.name == name && machine.host == place.host.name);
+        let Some(machine) = machine.filter(|_| new_disks.contains(name)) else { return Ok(()) };
+        let address = machine.address().map(|address| address.to_string());
+        let row = MachineRow { name: name.to_owned(), host: machine.host.clone(), address, configured: None, ready: false };
+        site.engine.store().save_machine(site.row.id, &row)
+    };
+    let tell = |message: Message| {
+        if let Some(machine) = message.made_machine()
+            && let Ok(()) = is_new(machine)
+        {
+            made.send_modify(|made| match made {
+                Made::Only(machines) => drop(machines.insert(machine.to_owned())),
+                Made::All | Made::NoMore => {}
+            });
+        }
+        tell_terraform(journal, message);
+    };
     let apply = async {
         // Ends with this block.
-        let _held = place.hold_back(&work.changes).await?;
-        apply_plan(place, journal, cancel).await
+        let _held = place.hold_back(&work.changes, made.subscribe()).await?;
+        apply_plan(place, cancel, tell).await
     };
     let applied = journal.step(&place.step("apply"), apply).await;
     // A failure of the apply matters more than one of clearing up, which the next run does again.
     let cleared = place.remove_strays(journal).await;
     applied.and(cleared)?;
-    // A machine on a new disk has not been configured, whatever its predecessor was.
-    let new_disks = work.changes.iter().filter(|change| change.resource() == "libvirt_volume.system");
-    let new_disks: BTreeSet<&str> = new_disks.map(Change::machine).collect();
-    let here = site.machines.iter().filter(|machine| machine.host == place.host.name);
-    for machine in here.filter(|machine| new_disks.contains(machine.name.as_str())) {
-        let address = machine.address().map(|address| address.to_string());
-        let row =
-            MachineRow { name: machine.name.clone(), host: machine.host.clone(), address, configured: None, ready: false };
-        site.engine.store().save_machine(site.row.id, &row)?;
+    for name in new_disks.iter().filter(|name| !made.borrow().has(name)) {
+        is_new(name)?;
     }
     Ok(())
 }
 
 /// Has Terraform apply the plan of a place. Its provider waits for ever for the answer of a daemon that is gone: we know better.
-async fn apply_plan(place: &Place, journal: &Journal, cancel: &CancellationToken) -> Result<(), Error> {
+async fn apply_plan(place: &Place, cancel: &CancellationToken, tell: impl FnMut(Message)) -> Result<(), Error> {
     let give_up = CancellationToken::new();
-    let apply = place.terraform.apply(place.resources_at_once(), cancel, &give_up, |message| tell_terraform(journal, message));
+    let apply = place.terraform.apply(place.resources_at_once(), cancel, &give_up, tell);
     let lost = async {
         place.connection.until_lost().await;
         tokio::time::sleep(NOTICES_WITHIN).await;
@@ -623,7 +692,8 @@ async fn destroy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationT
         journal.step(&place.step("strays"), place.remove_strays(journal)).await?;
         if !work.changes.is_empty() {
             journal.say(EventBody::step(format!("destroying {} resources with Terraform", work.changes.len())));
-            journal.step(&place.step("destroy"), apply_plan(place, journal, cancel)).await?;
+            let destroy = apply_plan(place, cancel, |message| tell_terraform(journal, message));
+            journal.step(&place.step("destroy"), destroy).await?;
         }
         journal.say(EventBody::step("looking for what may be left"));
         let there = place.on_host(&ours).await?;
@@ -707,11 +777,13 @@ async fn stop(site: &Site, journal: &Journal, cancel: &CancellationToken, force:
     }
 }
 
-/// Starts machines in their order, follows each until it is configured, and lets the others go on when one fails.
+/// Starts machines in their order as soon as they are `made`, follows each until it is configured, and lets the others go on when
+/// one fails.
 async fn bring_up(
     site: &Arc<Site>,
     starts: &[String],
     configures: &[String],
+    mut made: watch::Receiver<Made>,
     journal: &Journal,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
@@ -747,8 +819,14 @@ async fn bring_up(
                 standing.insert(name, Standing::Failed);
             }
         }
+        // More of them may be made by the time that one is ready.
+        let more = matches!(*made.borrow_and_update(), Made::Only(_));
         if !cancel.is_cancelled() {
-            let startable: Vec<String> = phase::startable(order(), &standing, at_once).into_iter().map(str::to_owned).collect();
+            let startable: Vec<String> = {
+                let made = made.borrow();
+                let there = order().filter(|(name, _)| made.has(name));
+                phase::startable(there, &standing, at_once).into_iter().map(str::to_owned).collect()
+            };
             for name in startable {
                 standing.insert(name.clone(), Standing::Under);
                 let machine = site.machines.iter().find(|machine| machine.name == name);
@@ -761,7 +839,11 @@ async fn bring_up(
                 });
             }
         }
-        let Some(done) = work.join_next().await else { break };
+        let done = tokio::select! {
+            Some(done) = work.join_next() => done,
+            Ok(()) = made.changed(), if more => continue,
+            else => break,
+        };
         let (name, result) = done.expect("bringing up a machine does not panic");
         match result {
             Ok(()) => {
@@ -894,6 +976,9 @@ fn tell_not_ready(journal: &Journal, lab: &str, name: &str, not_ready: &NotReady
 }
 
 fn tell_terraform(journal: &Journal, message: Message) {
+    if let Some(machine) = message.made_machine() {
+        journal.say_of(machine, EventBody::Phase { phase: Phase::Defined, address: None });
+    }
     match message {
         Message::Resource { address, action, progress } => {
             let (state, seconds) = match progress {
@@ -902,10 +987,6 @@ fn tell_terraform(journal: &Journal, message: Message) {
                 Progress::Complete(seconds) => (ResourceState::Done, seconds),
                 Progress::Failed => (ResourceState::Failed, 0),
             };
-            let machine = address.strip_prefix("libvirt_domain.machine[\"").and_then(|rest| rest.strip_suffix("\"]"));
-            if let (Some(machine), ResourceState::Done, "create") = (machine, state, action.as_str()) {
-                journal.say_of(machine, EventBody::Phase { phase: Phase::Defined, address: None });
-            }
             journal.say(EventBody::Resource { address, action, state, seconds });
         }
         Message::Diagnostic(diagnostic) => {

@@ -26,7 +26,7 @@ use crate::{
     Engine,
     acceleration::{self, Accelerated},
     ansible::message::TaskEvent,
-    deploy::Error,
+    deploy::{Error, Made},
     hosts::{self, Host},
     images,
     journal::{Journal, fault},
@@ -518,16 +518,16 @@ impl Place {
         (self.facts.cpus as usize).clamp(2, 10)
     }
 
-    /// Suspends each domain that `changes` make as soon as it runs, until the result is dropped.
+    /// Suspends each domain that `changes` make as soon as it runs, until it is `made` or the result is dropped.
     ///
     /// The provider starts every domain it makes and then powers it off, `running = false` or not. On a busy host that
     /// takes seconds: enough for cloud-init to begin, and to be cut off, before the machine's turn has come.
-    pub(crate) async fn hold_back(&self, changes: &[Change]) -> Result<JoinSet<()>, Error> {
-        let made: BTreeSet<String> = changes
+    pub(crate) async fn hold_back(&self, changes: &[Change], made: watch::Receiver<Made>) -> Result<JoinSet<()>, Error> {
+        let coming: HashMap<String, String> = changes
             .iter()
             .filter(|change| change.resource() == "libvirt_domain.machine")
             .filter(|change| matches!(change.kind, ChangeKind::Create | ChangeKind::Replace))
-            .map(|change| self.domain(change.machine()))
+            .map(|change| (self.domain(change.machine()), change.machine().to_owned()))
             .collect();
         // A domain that is to be replaced runs on until Terraform takes it away: only another UUID is the new one.
         let old: BTreeSet<String> = self.connection.domains().await?.into_iter().map(|domain| domain.uuid).collect();
@@ -535,13 +535,18 @@ impl Place {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut looks = connection.looks(LOOK_AT_LEAST_EVERY);
-            while !made.is_empty() {
+            while !coming.is_empty() {
                 looks.next().await;
                 let Ok(domains) = connection.domains().await else { continue };
-                for domain in domains {
-                    if domain.state == DomainState::Running && made.contains(&domain.name) && !old.contains(&domain.uuid) {
-                        // Powered off in this moment, perhaps: as good.
-                        let _ = connection.suspend(&domain.name).await;
+                for domain in domains.iter().filter(|one| one.state == DomainState::Running && !old.contains(&one.uuid)) {
+                    let Some(machine) = coming.get(&domain.name).filter(|machine| !made.borrow().has(machine)) else {
+                        continue;
+                    };
+                    // Powered off in this moment, perhaps: as good.
+                    let _ = connection.suspend(&domain.name).await;
+                    // Made and powered on by us since it was listed: then it must not be held.
+                    if made.borrow().has(machine) {
+                        let _ = connection.resume(&domain.name).await;
                     }
                 }
             }
@@ -582,7 +587,9 @@ impl Place {
 
     /// Refuses what would collide with things on the host that are not this lab's.
     async fn refuse_conflicts(&self, lab: &Lab, machines: &[Machine]) -> Result<(), Error> {
-        let ours: BTreeSet<String> = self.ours()?.iter().map(|thing| thing.name().to_owned()).collect();
+        let mut ours: BTreeSet<String> = self.ours()?.iter().map(|thing| thing.name().to_owned()).collect();
+        // What is called as ours would be is refused for its name, or is an earlier deploy's: it does not overlap with itself.
+        ours.extend(lab.networks.keys().map(|key| self.domain(key)));
         let refused = |message: String, remedy: String| Err(Error::Refused { message, remedy });
         let here = |network: &str| {
             let on_it = |machine: &&Machine| machine.nics.iter().any(|nic| nic.network == network);

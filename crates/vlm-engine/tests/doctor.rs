@@ -62,9 +62,9 @@ fn facts_of(path: &Path) -> Facts {
             "network" => {
                 let network = Network {
                     name: words[0].into(),
-                    uuid: String::new(),
                     bridge: Some(words[1].into()),
                     subnets: vec![words[2].parse().unwrap()],
+                    ..Network::default()
                 };
                 facts.libvirt.as_mut().expect("libvirt comes first").networks.push(network);
             }

@@ -162,7 +162,7 @@ mod tests {
     }
 
     fn network(name: &str, bridge: &str) -> Network {
-        Network { name: name.into(), uuid: String::new(), bridge: Some(bridge.into()), subnets: Vec::new() }
+        Network { name: name.into(), bridge: Some(bridge.into()), ..Network::default() }
     }
 
     #[test]
@@ -173,6 +173,7 @@ mod tests {
             domain: domain.into(),
             disks: vec![disk.into()],
             networks: vec![network.into()],
+            nics: Vec::new(),
         };
         let networks = [
             network("default", "virbr0"),

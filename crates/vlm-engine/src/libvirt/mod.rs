@@ -225,7 +225,7 @@ impl Measured {
 }
 
 /// A network as libvirt lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Network {
     /// Its name, unique on the host.
     pub name: String,
@@ -235,6 +235,8 @@ pub struct Network {
     pub bridge: Option<String>,
     /// Its IPv4 subnets.
     pub subnets: Vec<Ipv4Net>,
+    /// Whether it hands out addresses.
+    pub has_dhcp: bool,
 }
 
 /// What a lab is made of on a host. In this order: what uses another thing comes before it.
@@ -356,6 +358,8 @@ pub struct Uses {
     pub disks: Vec<String>,
     /// Names of networks, and bridge devices.
     pub networks: Vec<String>,
+    /// Its network cards, in order: the network or the bridge device, and the MAC address in lower case.
+    pub nics: Vec<(String, String)>,
 }
 
 /// A connection, opened anew by the next call when it has ended. Cheap to clone; clones share it.
@@ -891,6 +895,15 @@ impl Connection {
     /// Holds a domain where it is, without a processor, until it is powered off or started.
     pub async fn suspend(&self, domain: &str) -> Result<(), Error> {
         self.on_domain(domain, "suspend", |domain| domain.suspend().map(|_| ())).await
+    }
+
+    /// Lets a held domain go on; any other stays as it is.
+    pub async fn resume(&self, domain: &str) -> Result<(), Error> {
+        self.on_domain(domain, "resume", |domain| match domain_state(domain.state()?.0.to_raw()) {
+            DomainState::Paused => domain.resume().map(|_| ()),
+            _ => Ok(()),
+        })
+        .await
     }
 
     /// Powers a domain on, or lets a held one go on. One that runs already stays as it is.

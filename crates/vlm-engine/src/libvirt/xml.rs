@@ -76,12 +76,13 @@ pub fn uefi_firmware(text: &str) -> Option<UefiFirmware> {
 
 /// A network's name, bridge and subnets. See <https://libvirt.org/formatnetwork.html>.
 pub fn network(text: &str) -> Network {
-    let mut network = Network { name: String::new(), uuid: String::new(), bridge: None, subnets: Vec::new() };
+    let mut network = Network::default();
     let Ok(document) = Document::parse(text) else { return network };
     let root = document.root_element();
     network.name = child_text(root, "name").unwrap_or_default();
     network.bridge = children(root, "bridge").find_map(|bridge| bridge.attribute("name")).map(str::to_owned);
     network.subnets = children(root, "ip").filter_map(subnet).collect();
+    network.has_dhcp = children(root, "ip").any(|ip| children(ip, "dhcp").next().is_some());
     network
 }
 
@@ -108,7 +109,19 @@ pub fn uses(text: &str) -> Uses {
             .map(str::to_owned)
             .collect()
     };
-    Uses { domain, disks: of("disk", &["file", "volume", "dev"]), networks: of("interface", &["network", "bridge"]) }
+    let nic = |interface: Node<'_, '_>| {
+        let source = children(interface, "source").next()?;
+        let to = source.attribute("network").or(source.attribute("bridge"))?;
+        let mac = children(interface, "mac").find_map(|mac| mac.attribute("address"))?;
+        Some((to.to_owned(), mac.to_lowercase()))
+    };
+    let interfaces = document.descendants().filter(|node| node.has_tag_name("interface"));
+    Uses {
+        domain,
+        disks: of("disk", &["file", "volume", "dev"]),
+        networks: of("interface", &["network", "bridge"]),
+        nics: interfaces.filter_map(nic).collect(),
+    }
 }
 
 /// The devices on the host that a running domain's network cards are, by MAC address in lower case.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use vlm_lab::plan::{Change, ChangeKind};
 
-use super::{Known, Planned};
+use super::{Found, Known, Planned};
 
 /// A line of `plan -json` or `apply -json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,18 @@ pub enum Message {
     Diagnostic(Diagnostic),
     /// Anything else, in Terraform's words.
     Text(String),
+}
+
+impl Message {
+    /// The machine whose domain was just made, if it says that.
+    pub fn made_machine(&self) -> Option<&str> {
+        match self {
+            Message::Resource { address, action, progress: Progress::Complete(_) } if action == "create" => {
+                address.strip_prefix("libvirt_domain.machine[\"")?.strip_suffix("\"]")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// How far the work on a resource is.
@@ -162,7 +174,17 @@ struct PlannedValues {
 
 #[derive(Deserialize)]
 struct Values {
+    #[serde(default)]
+    outputs: BTreeMap<String, PlannedOutput>,
     root_module: Module,
+}
+
+#[derive(Deserialize)]
+struct PlannedOutput {
+    #[serde(default)]
+    value: Value,
+    #[serde(default, rename = "type")]
+    kind: Value,
 }
 
 #[derive(Deserialize)]
@@ -185,46 +207,87 @@ struct PlannedResource {
     values: Value,
 }
 
-/// The state `before` (null: there is none) with what a plan's JSON would make at the addresses of `ids`, as if it had been made.
+/// The state `before` (null: there is none) with what a plan's JSON would make of what was found, as if it had been made; with
+/// `records`, with main.tf's own records of it instead.
 ///
 /// The format of states is Terraform's own, version 4 since Terraform 0.12; OpenTofu has the same.
-pub fn adopted(plan: &str, before: Value, ids: &BTreeMap<String, String>) -> Result<Value, serde_json::Error> {
+pub(super) fn adopted(plan: &str, before: Value, found: &Found, records: bool) -> Result<Value, serde_json::Error> {
     let document: PlannedValues = serde_json::from_str(plan)?;
     let mut state = before;
     if state.is_null() {
-        state = json!({ "version": 4, "serial": 0, "lineage": format!("{:032x}", rand::random::<u128>()), "outputs": {}, "resources": [] });
+        let lineage = format!("{:032x}", rand::random::<u128>());
+        state = json!({ "version": 4, "serial": 0, "lineage": lineage, "outputs": {}, "resources": [] });
     }
     state["terraform_version"] = document.terraform_version.into();
     state["serial"] = (state["serial"].as_u64().unwrap_or_default() + 1).into();
+    if records {
+        for (name, output) in document.planned_values.outputs {
+            state["outputs"][name] = json!({ "value": output.value, "type": output.kind });
+        }
+    }
     for planned in document.planned_values.root_module.resources {
-        let Some(id) = ids.get(&planned.address) else { continue };
-        let mut attributes = planned.values;
-        attributes["id"] = id.as_str().into();
+        let attributes = if records {
+            // The record, and whose it is: see main.tf.
+            let of = match (planned.kind.as_str(), planned.name.as_str()) {
+                ("terraform_data", "hardware") => "libvirt_domain.machine",
+                ("terraform_data", "services") => "libvirt_network.network",
+                _ => continue,
+            };
+            let of = format!("{of}[{}]", planned.index);
+            if !found.ids.contains_key(&of) {
+                continue;
+            }
+            // A record of nothing differs from any design: then the thing is made anew, as after any change of it.
+            let input = if found.unlike.contains(&of) { json!({}) } else { planned.values["input"].clone() };
+            let dynamic = json!({ "value": input, "type": type_of(&input) });
+            json!({ "id": format!("{:032x}", rand::random::<u128>()), "input": dynamic, "output": dynamic, "triggers_replace": null })
+        } else {
+            let Some(id) = found.ids.get(&planned.address) else { continue };
+            let mut attributes = planned.values;
+            attributes["id"] = id.as_str().into();
+            attributes
+        };
         let instance = json!({
             "index_key": planned.index,
             "schema_version": planned.schema_version,
             "attributes": attributes,
             "sensitive_attributes": [],
         });
-        let resources = state["resources"].as_array_mut().into_iter().flatten();
-        let same = |resource: &&mut Value| {
-            resource["mode"] == planned.mode && resource["type"] == planned.kind && resource["name"] == planned.name
+        let Some(resources) = state["resources"].as_array_mut() else { continue };
+        let same = |there: &&mut Value| {
+            there["mode"] == planned.mode && there["type"] == planned.kind && there["name"] == planned.name
         };
-        match { resources }.find(same).and_then(|resource| resource["instances"].as_array_mut()) {
-            Some(instances) => instances.push(instance),
-            None => {
-                let resource = json!({
-                    "mode": planned.mode,
-                    "type": planned.kind,
-                    "name": planned.name,
-                    "provider": format!("provider[\"{}\"]", planned.provider_name),
-                    "instances": [instance],
-                });
-                state["resources"].as_array_mut().expect("a state that was read has resources").push(resource);
+        match resources.iter_mut().find(same).and_then(|there| there["instances"].as_array_mut()) {
+            Some(instances) => {
+                instances.retain(|there| there["index_key"] != planned.index);
+                instances.push(instance);
             }
+            None => resources.push(json!({
+                "mode": planned.mode,
+                "type": planned.kind,
+                "name": planned.name,
+                "provider": format!("provider[\"{}\"]", planned.provider_name),
+                "instances": [instance],
+            })),
         }
     }
     Ok(state)
+}
+
+/// The type that Terraform writes beside a value of any type. All that may be null in main.tf's records is text.
+fn type_of(value: &Value) -> Value {
+    match value {
+        Value::Null | Value::String(_) => json!("string"),
+        Value::Bool(_) => json!("bool"),
+        Value::Number(_) => json!("number"),
+        Value::Array(values) => json!(["tuple", values.iter().map(type_of).collect::<Vec<_>>()]),
+        Value::Object(fields) => {
+            json!([
+                "object",
+                fields.iter().map(|(name, value)| (name.clone(), type_of(value))).collect::<serde_json::Map<_, _>>()
+            ])
+        }
+    }
 }
 
 fn change(raw: ResourceChange) -> Option<Change> {

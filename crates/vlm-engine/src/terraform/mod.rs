@@ -6,7 +6,7 @@
 pub mod message;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -154,6 +154,15 @@ impl Known {
     }
 }
 
+/// What is on a host and unknown to Terraform.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// The provider's names of it, by the address that it is to have.
+    pub ids: BTreeMap<String, String>,
+    /// Those of the addresses whose thing is not wired as the design says.
+    pub unlike: BTreeSet<String>,
+}
+
 /// What a saved plan does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
@@ -298,22 +307,27 @@ impl Terraform {
         write_private(&path, pin).map(drop).map_err(|source| Error::Write { path, source })
     }
 
-    /// Takes what the saved plan would make, and is there already, into the state: `ids` are the provider's names of it, by
-    /// address. What else there is to know of each is the plan's word, until the next plan asks the host.
+    /// Takes what the saved plan would make, and is there already, into the state. What else there is to know of each is the plan's
+    /// word, until the next plan asks the host.
     ///
     /// `terraform import` asks the host for all of it. This provider then leaves out which base a volume has, and the next plan
     /// would make the volume anew.
-    pub async fn adopt(&self, ids: &BTreeMap<String, String>, cancel: &CancellationToken) -> Result<(), Error> {
-        let (ended, text) = self.program(&["show", "-json", PLAN_FILE]).capture(cancel).await?;
-        self.check("show", ended, Vec::new())?;
-        let output = |source| Error::Output { verb: "show", source };
-        let before = state(&self.dir)?;
-        let path = self.dir.join(STATE_FILE);
-        let after = message::adopted(&text, before, ids).map_err(output)?;
+    pub async fn adopt(&self, found: &Found, uri: &str, cancel: &CancellationToken) -> Result<(), Error> {
         self.note_pin()?;
-        let text = serde_json::to_string_pretty(&after).expect("a state is JSON");
-        write_private(&path, text).map_err(|source| Error::Write { path, source })?;
+        self.write_adopted(found, false, cancel).await?;
+        // Main.tf's own records hold names that Terraform knows only now.
+        self.plan(false, uri, cancel, |_| {}).await?;
+        self.write_adopted(found, true, cancel).await?;
         Self::keep_state(&self.dir)
+    }
+
+    async fn write_adopted(&self, found: &Found, records: bool, cancel: &CancellationToken) -> Result<(), Error> {
+        let (ended, plan) = self.program(&["show", "-json", PLAN_FILE]).capture(cancel).await?;
+        self.check("show", ended, Vec::new())?;
+        let adopted = message::adopted(&plan, state(&self.dir)?, found, records);
+        let text = adopted.map_err(|source| Error::Output { verb: "show", source })?.to_string();
+        let path = self.dir.join(STATE_FILE);
+        write_private(&path, text).map(drop).map_err(|source| Error::Write { path, source })
     }
 
     /// Puts a state that cannot be read aside.
