@@ -931,11 +931,6 @@ impl Connection {
         self.on_domain(domain, "reset", |domain| domain.reset().map(|_| ())).await
     }
 
-    /// Lets a held domain go on.
-    pub async fn resume(&self, domain: &str) -> Result<(), Error> {
-        self.on_domain(domain, "resume", |domain| domain.resume().map(|_| ())).await
-    }
-
     /// A domain's definition as it is now, without secrets.
     pub async fn definition(&self, domain: &str) -> Result<String, Error> {
         self.on_domain(domain, "look at", |domain| domain.xml_desc(0)).await
