@@ -153,7 +153,7 @@ async fn what_a_guest_uses_and_shows_is_told() {
     connection.reboot("bare").await.unwrap();
     connection.force_off("bare").await.unwrap();
     assert_eq!(connection.screenshot("bare").await.unwrap(), None, "it is off again");
-    assert!(connection.resume("bare").await.is_err());
+    assert!(connection.reboot("bare").await.is_err());
 }
 
 async fn until_it_answers(connection: &Connection) -> Vec<Domain> {

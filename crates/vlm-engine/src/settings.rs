@@ -153,7 +153,9 @@ impl AppSettings {
         }
         let io = |source| Error::Write { path: path.to_owned(), source };
         create_private_dir(path.parent().expect("it lies in a folder")).map_err(io)?;
-        write_private(path, document.to_string()).map_err(io)?;
+        // Some keep their settings elsewhere, and a link here.
+        let to = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        write_private(&to, document.to_string()).map_err(io)?;
         Ok(changed)
     }
 

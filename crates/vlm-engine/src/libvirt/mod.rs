@@ -897,6 +897,15 @@ impl Connection {
         self.on_domain(domain, "suspend", |domain| domain.suspend().map(|_| ())).await
     }
 
+    /// Lets a held domain go on; any other stays as it is.
+    pub async fn resume(&self, domain: &str) -> Result<(), Error> {
+        self.on_domain(domain, "resume", |domain| match domain_state(domain.state()?.0.to_raw()) {
+            DomainState::Paused => domain.resume().map(|_| ()),
+            _ => Ok(()),
+        })
+        .await
+    }
+
     /// Powers a domain on, or lets a held one go on. One that runs already stays as it is.
     pub async fn start(&self, domain: &str) -> Result<(), Error> {
         self.on_domain(domain, "start", |domain| match domain_state(domain.state()?.0.to_raw()) {
@@ -920,11 +929,6 @@ impl Connection {
     /// Starts a domain anew as its reset button does.
     pub async fn reset(&self, domain: &str) -> Result<(), Error> {
         self.on_domain(domain, "reset", |domain| domain.reset().map(|_| ())).await
-    }
-
-    /// Lets a held domain go on; of one that runs it fails.
-    pub async fn resume(&self, domain: &str) -> Result<(), Error> {
-        self.on_domain(domain, "resume", |domain| domain.resume().map(|_| ())).await
     }
 
     /// A domain's definition as it is now, without secrets.

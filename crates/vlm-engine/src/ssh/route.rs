@@ -334,6 +334,6 @@ mod tests {
         }
         fs::create_dir(dir.path().join("folder")).unwrap();
         assert_eq!(identities_in(dir.path()), [dir.path().join("id_rsa"), dir.path().join("lab")]);
-        assert_eq!(identities_in(Path::new("/nowhere")), [PathBuf::new(); 0]);
+        assert!(identities_in(Path::new("/nowhere")).is_empty());
     }
 }
