@@ -19,7 +19,6 @@ export function MachineOverview({ machine, facts }: { machine: MachineDetails; f
   return (
     <div className="grid grid-cols-[minmax(0,1fr)_320px] items-start gap-3">
       <div className="grid min-w-0 grid-cols-1 gap-3 2xl:grid-cols-2">
-        {!error && samples.at.length === 0 && <p role="status" className="text-dim 2xl:col-span-2">{t(($) => $.overview.nothingYet)}</p>}
         {error && <p role="alert" className="text-attention wrap-anywhere 2xl:col-span-2">{t(($) => $.overview.statsFailed)}: {error.message}</p>}
         <Chart title={t(($) => $.overview.cpu)} note={t(($) => $.overview.cpuOf, { count: machine.vcpus })} at={samples.at} series={[{ label: t(($) => $.overview.cpu), values: of("cpu"), tone: "accent" }]} max={100} span={SPAN} format={(percent) => `${percent < 10 && percent > 0 ? percent.toFixed(1) : Math.round(percent)} %`} />
         <Chart title={t(($) => $.overview.memory)} note={known || samples.at.length === 0 ? t(($) => $.overview.memoryOf, { memory: memory(machine.memory_mib) }) : t(($) => $.overview.noMemory)} at={samples.at} series={[{ label: t(($) => $.overview.memory), values: samples.memory, tone: "accent" }]} max={machine.memory_mib} span={SPAN} format={(mib) => (mib === 0 ? "0" : machine.memory_mib >= 2_048 ? gib(mib) : `${Math.round(mib)} MiB`)} />
@@ -43,6 +42,7 @@ export function MachineOverview({ machine, facts }: { machine: MachineDetails; f
           span={SPAN}
           format={rate}
         />
+        {!error && samples.at.length === 0 && <p role="status" className="text-dim 2xl:col-span-2">{t(($) => $.overview.nothingYet)}</p>}
       </div>
       <div className="flex min-w-0 flex-col gap-3">
         <Screen machine={machine} />
