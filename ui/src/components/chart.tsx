@@ -100,6 +100,7 @@ type Latest = { current: { data: uPlot.AlignedData; format: (value: number) => s
 
 function options(element: HTMLElement, series: Series[], span: number, latest: Latest, onHover: (index: number | null) => void): uPlot.Options {
   const colour = (name: string) => resolved(element, name);
+  const end = () => latest.current.data[0].at(-1) ?? Date.now() / 1_000;
   const axis: uPlot.Axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px 'Inter Variable', system-ui, sans-serif" };
   return {
     width: element.clientWidth || 400,
@@ -108,8 +109,9 @@ function options(element: HTMLElement, series: Series[], span: number, latest: L
     padding: [8, 24, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
-      x: { time: true, range: (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - span), high ?? 0] },
-      y: { range: (_, _low, high) => [0, latest.current.max ?? Math.max(nice(high ?? 0), 1)] },
+      // Where nothing was measured yet, the axes are those of the first values to come.
+      x: { time: true, range: () => [end() - span, end()] },
+      y: { range: (_, _low, high) => [0, latest.current.max ?? Math.max(nice(high ?? 0), 1_000)] },
     },
     axes: [
       { ...axis, grid: { show: false }, size: 20, space: 64, values: (_, marks) => marks.map((seconds) => clock(seconds)) },
