@@ -205,7 +205,7 @@ export const LogView = memo(function LogView({ log, began, live, filter, onFilte
           </button>
         </Tip>
       </div>
-      <div className="relative flex min-h-0 flex-1 flex-col">
+      <div className="flex min-h-0 flex-1 flex-col">
         {find !== null && (
           <FindBar
             ref={findField}
