@@ -5,6 +5,7 @@ import type uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { cn } from "../lib/cn";
 import { usePrefs } from "../lib/prefs";
+import { useMedia } from "../lib/window";
 
 export type Series = { label: string; values: (number | null)[]; tone: "accent" | "running" | "attention" };
 
@@ -41,6 +42,7 @@ export function Chart({ title, note, at, series, max, format, span }: Props) {
   const plot = useRef<uPlot | null>(null);
   const [hover, setHover] = useState<number | null>(null);
   const { theme } = usePrefs();
+  const dark = useMedia("(prefers-color-scheme: dark)");
   const data = [at, ...series.map(({ values }) => values)] as uPlot.AlignedData;
   const latest = useRef({ data, format, max });
   latest.current = { data, format, max };
@@ -66,7 +68,7 @@ export function Chart({ title, note, at, series, max, format, span }: Props) {
       plot.current = null;
     };
     // Another theme has other colours.
-  }, [shape, span, theme]);
+  }, [shape, span, theme, dark]);
   useEffect(() => plot.current?.setData(latest.current.data), [at, series]);
 
   const index = hover ?? at.length - 1;
