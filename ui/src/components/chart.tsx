@@ -5,6 +5,7 @@ import type uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { cn } from "../lib/cn";
 import { usePrefs } from "../lib/prefs";
+import { useMedia } from "../lib/window";
 
 export type Series = { label: string; values: (number | null)[]; tone: "accent" | "running" | "attention" };
 
@@ -41,6 +42,7 @@ export function Chart({ title, note, at, series, max, format, span }: Props) {
   const plot = useRef<uPlot | null>(null);
   const [hover, setHover] = useState<number | null>(null);
   const { theme } = usePrefs();
+  const dark = useMedia("(prefers-color-scheme: dark)");
   const data = [at, ...series.map(({ values }) => values)] as uPlot.AlignedData;
   const latest = useRef({ data, format, max });
   latest.current = { data, format, max };
@@ -66,7 +68,7 @@ export function Chart({ title, note, at, series, max, format, span }: Props) {
       plot.current = null;
     };
     // Another theme has other colours.
-  }, [shape, span, theme]);
+  }, [shape, span, theme, dark]);
   useEffect(() => plot.current?.setData(latest.current.data), [at, series]);
 
   const index = hover ?? at.length - 1;
@@ -100,6 +102,7 @@ type Latest = { current: { data: uPlot.AlignedData; format: (value: number) => s
 
 function options(element: HTMLElement, series: Series[], span: number, latest: Latest, onHover: (index: number | null) => void): uPlot.Options {
   const colour = (name: string) => resolved(element, name);
+  const end = () => latest.current.data[0].at(-1) ?? Date.now() / 1_000;
   const axis: uPlot.Axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px 'Inter Variable', system-ui, sans-serif" };
   return {
     width: element.clientWidth || 400,
@@ -108,8 +111,9 @@ function options(element: HTMLElement, series: Series[], span: number, latest: L
     padding: [8, 24, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
-      x: { time: true, range: (_, low, high) => [Math.min(low ?? 0, (high ?? 0) - span), high ?? 0] },
-      y: { range: (_, _low, high) => [0, latest.current.max ?? Math.max(nice(high ?? 0), 1)] },
+      // Where nothing was measured yet, the axes are those of the first values to come.
+      x: { time: true, range: () => [end() - span, end()] },
+      y: { range: (_, _low, high) => [0, latest.current.max ?? Math.max(nice(high ?? 0), 1_000)] },
     },
     axes: [
       { ...axis, grid: { show: false }, size: 20, space: 64, values: (_, marks) => marks.map((seconds) => clock(seconds)) },

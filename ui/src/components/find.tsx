@@ -9,7 +9,7 @@ export function FindBar({ ref, text, onText, at, count, onStep, onClose }: { ref
   const { t } = useTranslation();
   const button = "rounded-[4px] p-1 text-dim hover:bg-hover hover:text-text disabled:opacity-45";
   return (
-    <div role="search" className="absolute top-1.5 right-4 z-20 flex items-center gap-1 rounded-ui border border-line-strong bg-raised p-1 shadow-lg">
+    <div role="search" className="flex shrink-0 items-center justify-end gap-1 border-b border-line bg-window px-2 py-1">
       <input
         ref={ref}
         autoFocus

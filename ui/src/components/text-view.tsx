@@ -60,7 +60,7 @@ export function TextView({ title, text, name, tools, className }: { title: React
           </button>
         </Tip>
       </div>
-      <div className="relative flex min-h-0 flex-1 flex-col">
+      <div className="flex min-h-0 flex-1 flex-col">
         {find !== null && <FindBar ref={field} text={find} onText={(next) => (setFind(next), setCurrent(-1))} at={current} count={find ? found.length : null} onStep={step} onClose={() => (setFind(null), box.current?.focus())} />}
         <div ref={box} tabIndex={0} role="document" aria-label={name} className="selectable min-h-0 flex-1 overflow-auto py-1.5 font-mono text-small leading-[18px] [font-variant-ligatures:none] focus-visible:outline-none">
           <div className="relative" style={{ height: lines.length * ROW }}>

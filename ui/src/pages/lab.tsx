@@ -57,7 +57,7 @@ export function LabPage() {
               {status.data && <LabSide lab={status.data} />}
             </Resizable>
           </div>
-          <Resizable name="lab-machines" label={t(($) => $.overview.topologySize)} side="bottom" size={340} min={120} max={1_400}>
+          <Resizable name="lab-machines" label={t(($) => $.overview.topologySize)} side="bottom" size={Math.round(window.innerHeight * 0.42)} min={120} max={1_400}>
             {status.data ? (
               <MachineTable lab={status.data} />
             ) : (

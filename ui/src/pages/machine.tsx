@@ -141,7 +141,7 @@ export function MachinePage() {
         </Tabs>
       }
     >
-      {details.isPending && <Loading what={machine} rows={8} />}
+      {details.isPending && <Loading what={machine} rows={6} />}
       {details.isError && <Failed title={t(($) => $.page.failed, { machine })} error={details.error} onRetry={() => void details.refetch()} />}
       {details.data && (
         <>

@@ -105,7 +105,7 @@ function PlanOf({ lab, kind }: { lab: string; kind: PlanKind }) {
           <p role="status" className="text-dim">
             {{ deploy: t(($) => $.plan.planning), destroy: t(($) => $.plan.planningDestroy), resume: t(($) => $.plan.planningResume) }[kind]}
           </p>
-          <Loading what={t(($) => $.plan.what)} rows={8} />
+          <Loading what={t(($) => $.plan.what)} rows={6} />
         </>
       )}
       {error &&

@@ -76,7 +76,7 @@ describe("a run", () => {
     await screen.findByRole("button", { name: "web-1" });
     const lines = () => [...log().querySelectorAll(".absolute")].map((line) => line.textContent ?? "");
     await user.keyboard("/");
-    await user.keyboard("/configured \\(10.77.1.1\\d/");
+    await user.paste("/configured \\(10.77.1.1\\d/");
     expect(lines().map((line) => line.slice(0, 12))).toEqual(["2:05.8web-1r", "2:07.8web-2r", "2:21.8lbrunC"]);
     await user.keyboard("{Control>}f{/Control}");
     await user.keyboard("web{Enter}");

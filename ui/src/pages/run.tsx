@@ -134,7 +134,7 @@ function Run({ lab, id }: { lab: string; id: number }) {
             </div>
           )}
         </div>
-        <Resizable name="run-log" label={t(($) => $.timeline.size)} side="bottom" size={300} min={120} max={1_400}>
+        <Resizable name="run-log" label={t(($) => $.timeline.size)} side="bottom" size={Math.round(window.innerHeight * 0.38)} min={120} max={1_400}>
           <LogView log={feed.log} began={run.began ?? 0} live={!over} filter={filter} onFilter={change} machines={names} sources={SERIAL} narrowed={picked?.words ?? null} />
         </Resizable>
       </div>

@@ -26,7 +26,7 @@ export function Sidebar() {
   const atWork = runs.data?.filter(({ status }) => status === "running") ?? [];
   return (
     <nav aria-label={t(($) => $.main)} className={cn("flex shrink-0 flex-col border-r border-line bg-window", small ? "w-12" : "w-[220px]")}>
-      <div className={cn("flex h-12 items-center gap-2", small ? "justify-center" : "pr-2 pl-4")}>
+      <div className={cn("flex h-12 shrink-0 items-center gap-2", small ? "justify-center" : "pr-2 pl-4")}>
         {!small && <span className="min-w-0 flex-1 truncate font-strong">{t(($) => $.app)}</span>}
         <Tip text={small ? t(($) => $.expand) : t(($) => $.collapse)} keys="Ctrl+B">
           <button
@@ -39,7 +39,7 @@ export function Sidebar() {
           </button>
         </Tip>
       </div>
-      <button type="button" onClick={openPalette} aria-label={t(($) => $.search)} className={cn("mx-2 mb-2 flex h-7 items-center gap-2 rounded-ui border border-line text-dim hover:bg-hover", small ? "justify-center" : "px-2")}>
+      <button type="button" onClick={openPalette} aria-label={t(($) => $.search)} className={cn("mx-2 mb-2 flex h-7 shrink-0 items-center gap-2 rounded-ui border border-line text-dim hover:bg-hover", small ? "justify-center" : "px-2")}>
         <Search className="size-3.5 shrink-0" />
         {!small && (
           <>

@@ -78,7 +78,7 @@ export function FileTree({ lab, chosen, onChoose }: { lab: string; chosen?: stri
     { id: "file-next", title: t(($) => $.files.next), group: t(($) => $.tabs.files), keys: "j", run: () => step(1) },
     { id: "file-previous", title: t(($) => $.files.previous), group: t(($) => $.tabs.files), keys: "k", run: () => step(-1) },
   ]);
-  if (files.isPending) return <div className="flex-1 p-4"><Loading what={t(($) => $.files.tree, { lab })} rows={8} /></div>;
+  if (files.isPending) return <div className="flex-1 p-4"><Loading what={t(($) => $.files.tree, { lab })} rows={6} /></div>;
   if (files.isError) return <div className="flex-1 p-4"><Failed title={t(($) => $.failed.files, { lab })} error={files.error} onRetry={() => void files.refetch()} /></div>;
   if (!file)
     return (

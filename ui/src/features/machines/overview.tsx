@@ -42,6 +42,7 @@ export function MachineOverview({ machine, facts }: { machine: MachineDetails; f
           span={SPAN}
           format={rate}
         />
+        {!error && samples.at.length === 0 && <p role="status" className="text-dim 2xl:col-span-2">{t(($) => $.overview.nothingYet)}</p>}
       </div>
       <div className="flex min-w-0 flex-col gap-3">
         <Screen machine={machine} />

@@ -122,6 +122,7 @@ export const LogView = memo(function LogView({ log, began, live, filter, onFilte
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!by || !chosen) return;
     event.preventDefault();
+    setFollowing(false);
     const row = Math.max(0, Math.min(view.length - 1, view.row(chosen.cursor) + by));
     const cursor = view.number(row);
     setChosen({ anchor: event.shiftKey ? chosen.anchor : cursor, cursor });
@@ -204,7 +205,7 @@ export const LogView = memo(function LogView({ log, began, live, filter, onFilte
           </button>
         </Tip>
       </div>
-      <div className="relative flex min-h-0 flex-1 flex-col">
+      <div className="flex min-h-0 flex-1 flex-col">
         {find !== null && (
           <FindBar
             ref={findField}

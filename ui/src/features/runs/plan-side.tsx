@@ -8,7 +8,7 @@ import { Meter } from "../../components/meter";
 import { Dot, toneText } from "../../components/state";
 import { cn } from "../../lib/cn";
 import { hostsQuery } from "../../lib/queries";
-import { gib, mark, memory } from "../../lib/words";
+import { gib, machinesOf, mark, memory } from "../../lib/words";
 import { sums } from "./plan-words";
 
 /** What one reads of a plan before its tree: how much, at what cost, on what. */
@@ -34,8 +34,10 @@ export function PlanSide({ plan }: { plan: Plan }) {
             );
           })}
         </ul>
+        {plan.starts.length > 0 && <p className="pl-5 text-dim">{t(($) => $.plan.starts, { machines: machinesOf(plan.starts.length) })}</p>}
+        {plan.configures.length > 0 && <p className="pl-5 text-dim">{t(($) => $.plan.configures, { machines: machinesOf(plan.configures.length) })}</p>}
         {counted.length === 0 && plan.starts.length === 0 && plan.configures.length === 0 && <p>{t(($) => $.plan.noMachine)}</p>}
-        {plan.things.length > 0 && (
+        {plan.things.some(({ planned }) => planned.kind !== "create" || planned.disruption !== "none") && (
           <p className="flex items-start gap-2 pt-1">
             <span className="flex h-5 w-3 shrink-0 items-center justify-center">
               <Dot tone={tone} />
@@ -102,10 +104,10 @@ export function HostChoice({ chosen, onPlan }: { chosen: string[]; onPlan: (host
   if (!hosts.data || hosts.data.length < 2) return null;
   const same = wish.join(" ") === chosen.join(" ");
   return (
-    <fieldset className="flex flex-col gap-1.5 border-b border-line px-4 py-3">
-      <legend className="float-left mb-1.5 text-small text-dim">{t(($) => $.plan.hosts)}</legend>
+    <section role="group" aria-label={t(($) => $.plan.hosts)} className="flex flex-col gap-1.5 border-b border-line px-4 py-3">
+      <h2 className="text-small text-dim">{t(($) => $.plan.hosts)}</h2>
       {hosts.data.map(({ name, address, user }) => (
-        <label key={name} className="flex clear-both items-center gap-2">
+        <label key={name} className="flex items-center gap-2">
           <Checkbox checked={wish.includes(name)} onChange={(event) => setWish(hosts.data.map((host) => host.name).filter((other) => (other === name ? event.target.checked : wish.includes(other))))} />
           <span className="truncate">{name}</span>
           {address && (
@@ -115,12 +117,12 @@ export function HostChoice({ chosen, onPlan }: { chosen: string[]; onPlan: (host
           )}
         </label>
       ))}
-      <p className="clear-both text-small text-dim">{t(($) => $.plan.hostsNote)}</p>
+      <p className="text-small text-dim">{t(($) => $.plan.hostsNote)}</p>
       {!same && (
         <Button className="self-start" onClick={() => onPlan(wish)}>
           {t(($) => $.plan.hostsChange)}
         </Button>
       )}
-    </fieldset>
+    </section>
   );
 }

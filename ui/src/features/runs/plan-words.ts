@@ -1,6 +1,6 @@
 // A plan in numbers and words.
 
-import type { ChangeKind, Disruption, Plan, PlannedThing } from "../../bindings";
+import type { ChangeKind, Plan, PlannedThing } from "../../bindings";
 
 /** Machines that a plan touches, each once. */
 export function touched(plan: Plan): string[] {
@@ -35,6 +35,3 @@ export function groups(plan: Plan): Group[] {
   ];
   return all.filter(({ rows }) => rows.length > 0);
 }
-
-/** Whether it disturbs something that is there. */
-export const disturbs = (cost: Disruption, kind: ChangeKind): boolean => kind !== "create" && cost !== "none";

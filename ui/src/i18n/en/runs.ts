@@ -46,7 +46,6 @@ export const runs = {
     size: "Height of the log",
   },
   page: {
-    elapsed: "Elapsed",
     cancel: "Cancel {{run}}",
     cancelling: "Cancelling",
     cancellingNote: "Cancelling: what is under way is waited for.",
@@ -87,8 +86,6 @@ export const runs = {
     emptyTitle: "No run yet",
     empty: "Deploys, starts, shut-downs and destroys of {{lab}} are kept here, with everything that was said.",
     plan: "Plan a deploy",
-    filter: "Filter runs",
-    none: "No run has this in it.",
     openLast: "Open the last run",
   },
   plan: {
@@ -128,7 +125,6 @@ export const runs = {
     others: "Other",
     poweredOn: "is powered on",
     configured: "is waited for, then configured",
-    open: "Show the resources of {{name}}",
     warnings_one: "{{count}} thing to know first",
     warnings_other: "{{count}} things to know first",
     capacity: "Capacity",

@@ -49,7 +49,6 @@ export const runs: Words<typeof en> = {
     size: "Hauteur du journal",
   },
   page: {
-    elapsed: "Durée",
     cancel: "Annuler {{run}}",
     cancelling: "Annulation",
     cancellingNote: "Annulation : ce qui est en route se termine.",
@@ -90,8 +89,6 @@ export const runs: Words<typeof en> = {
     emptyTitle: "Pas encore d’opération",
     empty: "Les déploiements, démarrages, arrêts et destructions de {{lab}} sont gardés ici, avec tout ce qui a été dit.",
     plan: "Planifier un déploiement",
-    filter: "Filtrer les opérations",
-    none: "Aucune opération ne contient cela.",
     openLast: "Ouvrir la dernière opération",
   },
   plan: {
@@ -131,7 +128,6 @@ export const runs: Words<typeof en> = {
     others: "Autres",
     poweredOn: "est démarrée",
     configured: "est attendue, puis configurée",
-    open: "Montrer les ressources de {{name}}",
     warnings_one: "{{count}} chose à savoir d’abord",
     warnings_other: "{{count}} choses à savoir d’abord",
     capacity: "Capacité",
