@@ -127,7 +127,10 @@ fn a_deploy_killed_anywhere_is_finished_by_resume() {
         let resumed = host.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0);
         let words = if cell.ends_with(":after") { "cut off after" } else { "cut off at" };
         let step = cell.split_once(':').expect("a step and a point").0;
-        resumed.says(&["(deploy) was left undone", &format!("{words} {step}")]);
+        // The machine may have been made, and be on its way, before the apply was noted as done.
+        let begun = cell == "apply/local:after" && resumed.out.contains("cut off at start/a");
+        let words = if begun { "cut off at start/a".to_owned() } else { format!("{words} {step}") };
+        resumed.says(&["(deploy) was left undone", &words]);
         // A configuration that was applied, and not noted, is applied once more: that is Ansible's own promise.
         if cell == "configure/a:worked" {
             assert_eq!(host.ssh("f/a", "cat mark"), "done\ndone\n");
@@ -189,7 +192,8 @@ fn a_start_and_a_stop_that_are_killed_are_finished_by_resume() {
 fn terraform_or_ansible_killed_is_told_and_finished_by_resume() {
     let Some((host, file)) = lab() else { return };
     // Terraform, while it makes the first things; then Ansible, at its task.
-    host.write("a.yml", PLAYBOOK.replace("raw: echo", "raw: sleep 3; echo"));
+    // What a guest was told goes on in it.
+    host.write("a.yml", PLAYBOOK.replace("raw: echo done >>mark", "raw: sleep 3; echo done >>other"));
     let up = host.start_vlm(["up", &file, "--yes"]);
     up.until_it_says("create libvirt_volume.s", LIMIT);
     host.inside("pkill -9 -x 'terraform|tofu'").ends(0);
@@ -201,7 +205,6 @@ fn terraform_or_ansible_killed_is_told_and_finished_by_resume() {
     resumed.end(LIMIT).ends(1).says(&["FAILED", "ansible"]);
     host.write("a.yml", PLAYBOOK);
     host.start_vlm(["resume", "f", "--yes"]).end(LIMIT).ends(0).does_not_say("applying");
-    host.ssh("f/a", "echo done >mark");
     is_whole(&host, &expected(), "tools killed");
     host.destroy("f");
 }
