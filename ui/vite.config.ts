@@ -13,5 +13,5 @@ export default defineConfig(({ mode }) => ({
     // For pictures of the pages over fixed data: scripts/screenshots.
     ...(mode === "stage" && { rolldownOptions: { input: "stage.html" } }),
   },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/testing/setup.ts"] },
+  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/testing/setup.ts"], testTimeout: 20_000 },
 }));

@@ -19,9 +19,9 @@ export function LabRows({ labs }: { labs: LabSummary[] }) {
   const list = useRef<HTMLDivElement>(null);
   useRowKeys(list);
   const columns: [string, string][] = [
-    [t(($) => $.columns.lab), "w-[22%]"],
-    [t(($) => $.columns.state), "w-27"],
-    [t(($) => $.columns.machines), "w-42"],
+    [t(($) => $.columns.lab), "w-[20%]"],
+    [t(($) => $.columns.state), "w-33"],
+    [t(($) => $.columns.machines), "w-40"],
     [t(($) => $.columns.host), "w-[12%]"],
     [t(($) => $.columns.run), ""],
   ];
