@@ -7,7 +7,7 @@ import { type Entry, PointerMenu } from "../../components/menu";
 import { Rows } from "../../components/rows";
 import { Dot, State } from "../../components/state";
 import { useRowKeys } from "../../lib/row-keys";
-import { labState, machinesOf, moment, runKind, runState, type Tone } from "../../lib/words";
+import { labState, machinesOf, moment, runKind, runState, sentence, type Tone } from "../../lib/words";
 
 /** So many machines are shown as dots; of the others, their number. */
 const DOTS = 12;
@@ -71,7 +71,7 @@ function LabRow({ lab }: { lab: LabSummary }) {
         <td className={`${table.cell} truncate text-dim`} title={hosts}>
           {hosts}
         </td>
-        <td className={`${table.cell} truncate text-dim`} title={run?.sentence.slice(0, 2_000)}>
+        <td className={`${table.cell} truncate text-dim`} title={run ? `${runKind(run.kind)} ${moment(run.started)}, ${runState(run.status).word}\n${sentence(run.sentence).slice(0, 2_000)}` : undefined}>
           {run ? (
             <Link to="/labs/$lab/runs/$run" params={{ lab: name, run: String(run.id) }} className="inline-flex max-w-full items-center gap-1.5 hover:underline">
               <Dot tone={runState(run.status).tone} label={runState(run.status).word} />
