@@ -5,8 +5,6 @@ import { images } from "./images";
 /** A first start: nothing there but this computer. */
 export const empty: Answers = {
   appInfo: () => ({ version: "0.1.0", data_dir: "/home/ada/.local/share/vlm", first_start: true }),
-  listLabs: () => [],
-  recentRuns: () => [],
   listHosts: () => [{ name: "local", address: null, user: null, port: null, is_local: true, labs: [] }],
   hostThings: () => ({ domains: [], networks: [], pools: [] }),
   sshConfigHosts: () => [],
