@@ -13,5 +13,7 @@ export default defineConfig(({ mode }) => ({
     // For pictures of the pages over fixed data: scripts/screenshots.
     ...(mode === "stage" && { rolldownOptions: { input: "stage.html" } }),
   },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/testing/setup.ts"], testTimeout: 20_000 },
+  // Fixed data reads the schema and the templates, which lie beside this folder.
+  server: { fs: { allow: [".."] } },
+  test: { environment: "jsdom", testTimeout: 60_000, include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/testing/setup.ts"] },
 }));
