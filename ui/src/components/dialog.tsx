@@ -5,9 +5,12 @@ import { cn } from "../lib/cn";
 export function Dialog({ title, onClose, onSubmit, children, actions, wide }: { title: string; onClose: () => void; onSubmit?: () => void; children: ReactNode; actions: ReactNode; wide?: boolean }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
+    // What asked for the focus by `autoFocus` has it already; a dialog that opens would give it to its first element.
+    const focused = document.activeElement;
     // jsdom knows no modal dialogs.
     if (dialog.current?.showModal) dialog.current.showModal();
     else dialog.current?.setAttribute("open", "");
+    if (focused instanceof HTMLElement && dialog.current?.contains(focused)) focused.focus();
   }, []);
   return (
     <dialog

@@ -54,7 +54,7 @@ export function DashboardPage() {
               <LabRows labs={labs.data} />
             )}
           </div>
-          <Side labs={labs.data ?? []} runs={runs.data ?? []} />
+          <Side labs={labs} runs={runs.isError ? [] : runs.data} />
         </div>
       )}
     </Page>

@@ -6,6 +6,7 @@ import { Tooltip } from "radix-ui";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Toasts } from "../components/toasts";
+import { useIdleLock } from "../features/settings/idle-lock";
 import { onLockChanged, onNote, onStale } from "../ipc";
 import { listenForKeys, useActions } from "../lib/actions";
 import { setPrefs, usePrefs } from "../lib/prefs";
@@ -46,6 +47,7 @@ export function Shell() {
 
 /** Actions that are there on every page. */
 function Everywhere() {
+  useIdleLock();
   const { t } = useTranslation();
   const navigate = useNavigate();
   const router = useRouter();

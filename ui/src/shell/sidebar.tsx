@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { Keys } from "../components/keys";
 import { Dot } from "../components/state";
 import { Tip } from "../components/tip";
+import { Downloads } from "../features/images/downloads";
 import { cn } from "../lib/cn";
 import { setPrefs, usePrefs } from "../lib/prefs";
 import { hostsQuery, labsQuery, recentRunsQuery } from "../lib/queries";
@@ -73,6 +74,7 @@ export function Sidebar() {
       <Item to="/images" icon={<HardDrive />} label={t(($) => $.images)} small={small} />
       <Item to="/activity" icon={<ScrollText />} label={t(($) => $.activity)} small={small} />
       <div className="flex-1" />
+      {!small && <Downloads />}
       {atWork.length > 0 && (
         <section aria-label={t(($) => $.running)} className="border-t border-line py-1.5">
           {!small && <h2 className="px-4 pb-0.5 text-small text-dim">{t(($) => $.running)}</h2>}

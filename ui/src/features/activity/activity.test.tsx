@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { accessible, open } from "../../testing/render";
 
 test("lines are filtered by what is typed and by lab, and the address says so", async () => {
-  await open("/activity");
+  await open("/activity", { listLabs: () => [{ name: "shop", state: "deployed", machines: 5, hosts: "local", revision: 7, updated: "2026-11-25T13:18:31Z", description: null, running: 5, last_run: null }] });
   const user = userEvent.setup();
   const lines = async () => within(await screen.findByRole("table", { name: "Activity" })).getAllByRole("row").length - 1;
   await screen.findByText("restore");

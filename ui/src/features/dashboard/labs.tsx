@@ -7,10 +7,10 @@ import { type Entry, PointerMenu } from "../../components/menu";
 import { Rows } from "../../components/rows";
 import { Dot, State } from "../../components/state";
 import { useRowKeys } from "../../lib/row-keys";
-import { labState, machinesOf, moment, runKind, runState, type Tone } from "../../lib/words";
+import { labState, machinesOf, moment, runKind, runState, sentence, type Tone } from "../../lib/words";
 
 /** So many machines are shown as dots; of the others, their number. */
-const DOTS = 12;
+const DOTS = 11;
 
 /** The labs: how they stand, their machines as a strip of dots, what was done last. */
 export function LabRows({ labs }: { labs: LabSummary[] }) {
@@ -19,9 +19,9 @@ export function LabRows({ labs }: { labs: LabSummary[] }) {
   const list = useRef<HTMLDivElement>(null);
   useRowKeys(list);
   const columns: [string, string][] = [
-    [t(($) => $.columns.lab), "w-[22%]"],
-    [t(($) => $.columns.state), "w-27"],
-    [t(($) => $.columns.machines), "w-42"],
+    [t(($) => $.columns.lab), "w-[20%]"],
+    [t(($) => $.columns.state), "w-33"],
+    [t(($) => $.columns.machines), "w-41"],
     [t(($) => $.columns.host), "w-[12%]"],
     [t(($) => $.columns.run), ""],
   ];
@@ -71,12 +71,12 @@ function LabRow({ lab }: { lab: LabSummary }) {
         <td className={`${table.cell} truncate text-dim`} title={hosts}>
           {hosts}
         </td>
-        <td className={`${table.cell} truncate text-dim`} title={run?.sentence.slice(0, 2_000)}>
+        <td className={`${table.cell} truncate text-dim`} title={run ? `${runKind(run.kind)} ${moment(run.started)}, ${runState(run.status).word}\n${sentence(run.sentence).slice(0, 2_000)}` : undefined}>
           {run ? (
             <Link to="/labs/$lab/runs/$run" params={{ lab: name, run: String(run.id) }} className="inline-flex max-w-full items-center gap-1.5 hover:underline">
               <Dot tone={runState(run.status).tone} label={runState(run.status).word} />
               <span className="truncate">
-                {runKind(run.kind)} {moment(run.started)}
+                {runKind(run.kind)} {day(run.started)}
               </span>
             </Link>
           ) : (
@@ -87,6 +87,9 @@ function LabRow({ lab }: { lab: LabSummary }) {
     </PointerMenu>
   );
 }
+
+/** The time today, else the day: the whole moment stands in the title. */
+const day = (rfc3339: string) => moment(rfc3339).replace(/^(\d{4}-\d{2}-\d{2}) .*$/, "$1");
 
 /** Machines as dots: those that were ready when a run last saw them, then the others. */
 function Strip({ lab: { state, machines, running } }: { lab: LabSummary }) {

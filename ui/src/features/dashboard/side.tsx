@@ -5,6 +5,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { HostStatus, HostSummary, LabSummary, RunSummary } from "../../bindings";
+import { Loading } from "../../components/frame";
 import { LoadMeter, MemoryMeter } from "../../components/host-meters";
 import { Progress } from "../../components/meter";
 import { Failed } from "../../components/notice";
@@ -18,7 +19,8 @@ import { useProgress } from "./progress";
 /** So many are shown; the rest is on pages of its own. */
 const SHOWN = 8;
 
-export function Side({ labs, runs }: { labs: LabSummary[]; runs: RunSummary[] }) {
+export function Side({ labs, runs }: { labs: { data?: LabSummary[]; isError: boolean }; runs: RunSummary[] | undefined }) {
+  const { t: c } = useTranslation();
   const hosts = useQuery(hostsQuery);
   const states = useQueries({ queries: (hosts.data ?? []).map(({ name }) => hostQuery(name)) });
   const local = hosts.data?.find(({ is_local }) => is_local);
@@ -29,8 +31,12 @@ export function Side({ labs, runs }: { labs: LabSummary[]; runs: RunSummary[] })
   });
   return (
     <aside className="flex w-80 shrink-0 flex-col gap-4 min-[1500px]:w-104">
-      <Working runs={runs.filter(({ status }) => status === "running")} labs={labs} />
-      <Attention matters={matters(labs, silent, report.data)} looking={report.isFetching && report.data === undefined} />
+      <Working runs={runs?.filter(({ status }) => status === "running")} labs={labs.data ?? []} />
+      <Attention
+        matters={matters(labs.data ?? [], silent, report.data)}
+        known={labs.isError || hosts.isError || report.isError ? "failed" : labs.data && hosts.data && report.data ? "all" : "pending"}
+      />
+      {hosts.isPending && <Loading what={c(($) => $.hosts)} rows={3} />}
       {hosts.isError && <HostsFailed error={hosts.error} onRetry={() => void hosts.refetch()} />}
       {hosts.data && <Hosts hosts={hosts.data} states={states} />}
     </aside>
@@ -49,13 +55,14 @@ function Part({ title, more, children }: { title: string; more?: ReactNode; chil
   );
 }
 
-function Working({ runs, labs }: { runs: RunSummary[]; labs: LabSummary[] }) {
+function Working({ runs, labs }: { runs: RunSummary[] | undefined; labs: LabSummary[] }) {
   const { t } = useTranslation("dashboard");
-  if (runs.length === 0) return null;
   return (
     <Part title={t(($) => $.working.title)}>
+      {runs?.length === 0 && <p className="px-3 py-2 text-dim">{t(($) => $.working.nothing)}</p>}
+      {runs === undefined && <Waiting />}
       <ul>
-        {runs.slice(0, SHOWN).map((run) => (
+        {runs?.slice(0, SHOWN).map((run) => (
           <RunLine key={run.id} run={run} machines={labs.find(({ name }) => name === run.lab)?.machines ?? 0} />
         ))}
       </ul>
@@ -89,12 +96,19 @@ function RunLine({ run: { id, lab, kind }, machines }: { run: RunSummary; machin
   );
 }
 
-function Attention({ matters, looking }: { matters: Matter[]; looking: boolean }) {
+/** A line where words will be. */
+const Waiting = () => (
+  <p aria-hidden className="flex h-9 items-center px-3">
+    <span className="h-1.5 w-1/2 animate-work rounded-full bg-hover" />
+  </p>
+);
+
+function Attention({ matters, known }: { matters: Matter[]; known: "all" | "pending" | "failed" }) {
   const { t } = useTranslation("dashboard");
   const rest = matters.length - SHOWN;
   return (
     <Part title={t(($) => $.attention.title)} more={matters.length > 0 && <span>{matters.length}</span>}>
-      {matters.length === 0 && <p className="px-3 py-2 text-dim">{looking ? t(($) => $.attention.looking) : t(($) => $.attention.nothing)}</p>}
+      {matters.length === 0 && <p className="px-3 py-2 text-dim">{{ all: t(($) => $.attention.nothing), pending: t(($) => $.attention.looking), failed: t(($) => $.attention.unknown) }[known]}</p>}
       <ul>
         {matters.slice(0, SHOWN).map((matter, index) => (
           <MatterLine key={index} matter={matter} />

@@ -28,8 +28,8 @@ export function HostTable({ hosts, onRemove }: { hosts: HostSummary[]; onRemove:
     [t(($) => $.libvirt), "w-17"],
     [t(($) => $.guestsShort), "w-17"],
     [t(($) => $.load), "w-29"],
-    [t(($) => $.memory), "w-47"],
-    [t(($) => $.pool), "w-30 text-right"],
+    [t(($) => $.memory), "w-46"],
+    [t(($) => $.pool), "w-32 text-right"],
     [t(($) => $.labs), ""],
   ];
   return (

@@ -11,23 +11,32 @@ import { State } from "../../components/state";
 import { useActions } from "../../lib/actions";
 import { copy } from "../../lib/copy";
 import { fetchImage, useDownloads } from "../../lib/downloads";
-import { catalogQuery } from "../../lib/queries";
+import { catalogQuery, imagesQuery, recipesQuery } from "../../lib/queries";
 
 /** What can be had by one click. */
 export function Catalog() {
   const { t } = useTranslation("images");
   const { t: c } = useTranslation();
   const catalog = useQuery(catalogQuery);
+  const recipes = useQuery(recipesQuery);
+  const images = useQuery(imagesQuery);
   const downloads = useDownloads();
   const [text, setText] = useState("");
   const field = useRef<HTMLInputElement>(null);
+  const makes = new Map(recipes.data?.map((recipe) => [recipe.name, recipe.makes]));
+  const listed = catalog.data ?? [];
+  // A recipe makes an image that nobody may offer for download.
+  const onlyBuilt = (recipes.data ?? [])
+    .filter(({ name }) => catalog.data && !listed.some((entry) => entry.name === name))
+    .map(({ name, makes }): CatalogEntry => ({ name, title: makes, url: "", verified_by: "", own: false, here: images.data?.some((image) => image.name === name) ?? false, recipe: true, user: null }));
+  const all = [...listed, ...onlyBuilt];
   useActions([
     { id: "catalog-search", title: t(($) => $.catalog.search), group: c(($) => $.images), keys: "/", run: () => field.current?.focus() },
-    ...(catalog.data ?? []).filter(({ here }) => !here).map(({ name, title }) => ({ id: `pull ${name}`, title: t(($) => $.actions.download, { name }), words: title, group: c(($) => $.images), run: () => void fetchImage(name, { kind: "catalog" }) })),
-    ...(catalog.data ?? []).filter(({ recipe }) => recipe).map(({ name, title }) => ({ id: `build ${name}`, title: t(($) => $.actions.build, { name }), words: title, group: c(($) => $.images), run: () => void fetchImage(name, { kind: "recipe" }) })),
+    ...listed.filter(({ here }) => !here).map(({ name, title }) => ({ id: `pull ${name}`, title: t(($) => $.actions.download, { name }), words: title, group: c(($) => $.images), run: () => void fetchImage(name, { kind: "catalog" }) })),
+    ...all.filter(({ recipe }) => recipe).map(({ name, title }) => ({ id: `build ${name}`, title: t(($) => $.actions.build, { name }), words: makes.get(name) ?? title, group: c(($) => $.images), run: () => void fetchImage(name, { kind: "recipe" }) })),
   ]);
   const wanted = text.trim().toLowerCase();
-  const found = (catalog.data ?? []).filter(({ name, title, user }) => `${name} ${title} ${user ?? ""}`.toLowerCase().includes(wanted));
+  const found = all.filter(({ name, title, user }) => `${name} ${title} ${user ?? ""}`.toLowerCase().includes(wanted));
   const busy = new Set(downloads.filter(({ state }) => state === "working" || state === "stopping").map(({ name }) => name));
   const columns: [string, string][] = [
     [t(($) => $.catalog.columns.name), "w-[18%]"],
@@ -71,7 +80,7 @@ export function Catalog() {
                 <td className={`${table.head} w-48`} />
               </tr>
             </thead>
-            <Rows items={found} columns={6} row={(entry) => <EntryRow key={entry.name} entry={entry} busy={busy.has(entry.name)} />} />
+            <Rows items={found} columns={6} row={(entry) => <EntryRow key={entry.name} entry={entry} makes={makes.get(entry.name)} busy={busy.has(entry.name)} />} />
           </table>
         </div>
       )}
@@ -79,15 +88,15 @@ export function Catalog() {
   );
 }
 
-function EntryRow({ entry: { name, title, url, verified_by, own, here, recipe, user }, busy }: { entry: CatalogEntry; busy: boolean }) {
+function EntryRow({ entry: { name, title, url, verified_by, own, here, recipe, user }, makes, busy }: { entry: CatalogEntry; makes: string | undefined; busy: boolean }) {
   const { t } = useTranslation("images");
   const isUnverified = verified_by === "nothing";
   const pull = () => void fetchImage(name, { kind: "catalog" });
   const build = () => void fetchImage(name, { kind: "recipe" });
   const entries: Entry[] = [
-    { label: t(($) => $.actions.download, { name }), disabled: busy, onSelect: pull },
+    ...(url ? [{ label: t(($) => $.actions.download, { name }), disabled: busy, onSelect: pull }] : []),
     ...(recipe ? [{ label: t(($) => $.actions.build, { name }), disabled: busy, onSelect: build }] : []),
-    { label: t(($) => $.actions.copySource, { name }), onSelect: () => void copy(url) },
+    ...(url ? [{ label: t(($) => $.actions.copySource, { name }), onSelect: () => void copy(url) }] : []),
   ];
   return (
     <PointerMenu entries={entries}>
@@ -105,13 +114,15 @@ function EntryRow({ entry: { name, title, url, verified_by, own, here, recipe, u
         <td className="px-1.5">
           <span className="flex items-center justify-end gap-1.5">
             {recipe && (
-              <Button kind="quiet" className="h-6" disabled={busy} aria-label={t(($) => $.actions.build, { name })} onClick={build}>
+              <Button kind="quiet" className="h-6" disabled={busy} title={makes} aria-label={t(($) => $.actions.build, { name })} onClick={build}>
                 {t(($) => $.catalog.build)}
               </Button>
             )}
-            <Button kind={here ? "quiet" : "plain"} className="h-6" disabled={busy} aria-label={t(($) => $.actions.download, { name })} onClick={pull}>
-              {here ? t(($) => $.catalog.again) : t(($) => $.catalog.download)}
-            </Button>
+            {url && (
+              <Button kind={here ? "quiet" : "plain"} className="h-6" disabled={busy} aria-label={t(($) => $.actions.download, { name })} onClick={pull}>
+                {here ? t(($) => $.catalog.again) : t(($) => $.catalog.download)}
+              </Button>
+            )}
           </span>
         </td>
       </tr>

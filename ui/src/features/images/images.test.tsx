@@ -3,7 +3,9 @@ import userEvent from "@testing-library/user-event";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Image, PullProgress } from "../../bindings";
 import { dismissDownload, fetchImage, stopDownload } from "../../lib/downloads";
-import { accessible, open } from "../../testing/render";
+import type { Answers } from "../../testing/fake";
+import { accessible, open as openWindow } from "../../testing/render";
+import { images as world } from "../../testing/world/images";
 import { addressSlips, nameForUrl } from "./image-form";
 
 const sha = "a".repeat(64);
@@ -26,6 +28,9 @@ test.each([
 ])("what lies at %s is called %s", (url, name) => {
   expect(nameForUrl(url)).toBe(name);
 });
+
+/** With a catalog that is quickly looked through. */
+const open = (page: string, answers: Answers = {}) => openWindow(page, { imageCatalog: async () => (await world.imageCatalog!({})).filter(({ name }) => name === "arch" || name === "debian-12"), ...answers });
 
 /** A download whose course the test says. */
 function course() {

@@ -2,7 +2,6 @@ export const dashboard = {
   newLab: "New lab",
   columns: { lab: "Lab", state: "State", machines: "Machines", host: "Host", run: "Last run" },
   ready: "{{ready}} of {{all}} machines ready",
-  more: "+{{count}}",
   never: "never run",
   noLabs: { title: "No lab yet", message: "A lab is a drawing of machines and networks that a host is made to have.", steps: "Show the first steps" },
   labsFailed: "The labs could not be read",
@@ -13,7 +12,6 @@ export const dashboard = {
   design: "Design {{name}}",
   plan: "Plan {{name}}",
   runs: "Runs of {{name}}",
-  noAnswer: "no answer",
   working: {
     title: "At work",
     nothing: "Nothing is at work.",
@@ -26,7 +24,8 @@ export const dashboard = {
   attention: {
     title: "Needs attention",
     nothing: "Nothing does.",
-    looking: "The doctor looks at this computer",
+    looking: "Labs, hosts and this computer are looked at",
+    unknown: "Not known: something could not be looked at.",
     cutOff: "{{kind}} cut off",
     failed: "{{kind}} failed",
     cancelled: "{{kind}} cancelled",

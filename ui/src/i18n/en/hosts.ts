@@ -16,7 +16,6 @@ export const hosts = {
   loadOf: "{{load}} of {{cpus}}",
   loadMeter: "Load {{load}} of {{cpus}} processors",
   loadLong: "{{load}} of {{cpus}} processors, average of the last minute",
-  loadUnknown: "not known",
   cpus_one: "{{count}} processor",
   cpus_other: "{{count}} processors",
   memory: "Memory",
@@ -95,7 +94,6 @@ export const hosts = {
     noLabs: "No lab is placed here.",
     domains: "Domains",
     domainsOn: "{{running}} of {{all}} on",
-    lastRun: "Last run",
     never: "never run",
   },
   domains: {

@@ -5,7 +5,6 @@ export const dashboard: Words<typeof en> = {
   newLab: "Nouveau lab",
   columns: { lab: "Lab", state: "État", machines: "Machines", host: "Hôte", run: "Dernière opération" },
   ready: "{{ready}} machines prêtes sur {{all}}",
-  more: "+{{count}}",
   never: "aucune opération",
   noLabs: { title: "Pas encore de lab", message: "Un lab est un dessin de machines et de réseaux qu’un hôte reçoit.", steps: "Montrer les premières étapes" },
   labsFailed: "Les labs n’ont pas pu être lus",
@@ -16,7 +15,6 @@ export const dashboard: Words<typeof en> = {
   design: "Concevoir {{name}}",
   plan: "Planifier {{name}}",
   runs: "Opérations de {{name}}",
-  noAnswer: "sans réponse",
   working: {
     title: "En cours",
     nothing: "Rien n’est en cours.",
@@ -29,7 +27,8 @@ export const dashboard: Words<typeof en> = {
   attention: {
     title: "Demande attention",
     nothing: "Rien à signaler.",
-    looking: "Le diagnostic examine cet ordinateur",
+    looking: "Les labs, les hôtes et cet ordinateur sont examinés",
+    unknown: "Inconnu : quelque chose n’a pas pu être examiné.",
     cutOff: "{{kind}} : interrompu",
     failed: "{{kind}} : échec",
     cancelled: "{{kind}} : annulé",

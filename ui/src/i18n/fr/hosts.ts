@@ -19,7 +19,6 @@ export const hosts: Words<typeof en> = {
   loadOf: "{{load}} sur {{cpus}}",
   loadMeter: "Charge de {{load}} sur {{cpus}} processeurs",
   loadLong: "{{load}} sur {{cpus}} processeurs, moyenne de la dernière minute",
-  loadUnknown: "inconnue",
   cpus_one: "{{count}} processeur",
   cpus_other: "{{count}} processeurs",
   memory: "Mémoire",
@@ -98,7 +97,6 @@ export const hosts: Words<typeof en> = {
     noLabs: "Aucun lab n’est placé ici.",
     domains: "Domaines",
     domainsOn: "{{running}} en marche sur {{all}}",
-    lastRun: "Dernière opération",
     never: "aucune opération",
   },
   domains: {

@@ -1,41 +1,5 @@
-import type { AuditRow, LabSummary } from "../../bindings";
-import { type Answers, run } from "../fake";
-
-const summary = (name: string, more: Partial<LabSummary> = {}): LabSummary => ({
-  name, state: "designed", machines: 2, hosts: "local", revision: 1, updated: "2026-11-25T13:18:31Z", description: null, running: 0, last_run: null, ...more,
-});
-
-/** What labs.ts and runs.ts say better, once they are there: they come later, and win. */
-const overview: Answers = {
-  listLabs: () => [
-    summary("ad-domain", { state: "stopped", machines: 3, hosts: "lab1", last_run: run(10, { lab: "ad-domain", kind: "stop", started: "2026-11-25T09:47:00Z", ended: "2026-11-25T09:48:11Z" }) }),
-    summary("hello", { description: "Two machines that greet whoever logs in" }),
-    summary("k8s", { state: "changing", machines: 7, running: 3, last_run: run(13, { lab: "k8s", status: "running", started: "2026-11-25T13:52:10Z", ended: null, sentence: "" }) }),
-    summary("shop", { state: "deployed", machines: 5, hosts: "lab1, local", running: 5, revision: 7, last_run: run(12, { lab: "shop", sentence: "5 machines ready", started: "2026-11-25T13:19:02Z" }) }),
-    summary("soc-training", { state: "incomplete", machines: 14, hosts: "lab1", running: 9, last_run: run(9, { lab: "soc-training", status: "cut_off", started: "2026-11-25T09:05:00Z", sentence: "its process is gone" }) }),
-  ],
-  recentRuns: () => [
-    run(13, { lab: "k8s", status: "running", started: "2026-11-25T13:52:10Z", ended: null, sentence: "" }),
-    run(12, { lab: "shop", sentence: "5 machines ready", started: "2026-11-25T13:19:02Z" }),
-    run(11, { lab: "shop", status: "failed", sentence: "db is not ready: cloud-init failed in `runcmd`", started: "2026-11-25T13:01:40Z" }),
-  ],
-  followRun: ({ run: id, onEvents }) => {
-    onEvents.onmessage([
-      { run: id, seq: 1, at_ms: 1, machine: null, body: { kind: "step", text: "machines come up" } },
-      ...["cp-1", "cp-2", "cp-3"].map((machine, index) => ({ run: id, seq: 2 + index, at_ms: 2, machine, body: { kind: "phase", phase: "configured", address: null } as const })),
-      { run: id, seq: 5, at_ms: 3, machine: "worker-1", body: { kind: "phase", phase: "ssh", address: null } },
-    ]);
-    return new Promise(() => {});
-  },
-  unfollowRun: () => null,
-  listTemplates: () => [
-    { id: "hello", title: "Hello", description: "Two machines that greet whoever logs in", machines: 2, networks: 1, text: "version: 1\nname: hello\n", own: false },
-    { id: "web-and-database", title: "Web and database", description: "A web server, its database and a cache", machines: 3, networks: 2, text: "version: 1\nname: web\n", own: false },
-    { id: "kubernetes", title: "Kubernetes nodes", description: "Three control planes and four workers, ready for kubeadm", machines: 7, networks: 1, text: "version: 1\nname: k8s\n", own: false },
-    { id: "router-and-two-sites", title: "Router and two sites", description: "Two sites that see each other through a router", machines: 5, networks: 3, text: "version: 1\nname: sites\n", own: false },
-  ],
-  saveLab: () => ({ name: "hello", revision: 1, problems: [] }),
-};
+import type { AuditRow } from "../../bindings";
+import type { Answers } from "../fake";
 
 const rows = [
   ["13:52:10", "ada", "deploy", "k8s", "run 13"],
@@ -57,7 +21,8 @@ const rows = [
 ].map(([time, who, action, object, detail], index): AuditRow => ({ line: 214 - index, at: `2026-11-25T${time}Z`, who: who!, action: action!, object: object!, detail: detail! }));
 
 export const activity: Answers = {
-  ...overview,
+  listLabs: () => [],
+  recentRuns: () => [],
   audit: ({ lab, text, limit }) =>
     rows.filter((row) => (!lab || row.object === lab || row.detail.includes(lab)) && Object.values(row).join(" ").toLowerCase().includes(text.toLowerCase())).slice(0, limit),
   verifyAudit: () => null,

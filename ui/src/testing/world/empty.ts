@@ -7,8 +7,6 @@ const nothing = { state: "designed", revision: 1, machines: [], last_run: null, 
 /** A first start: nothing there but this computer. */
 export const empty: Answers = {
   appInfo: () => ({ version: "0.1.0", data_dir: "/home/ada/.local/share/vlm", first_start: true }),
-  listLabs: () => [],
-  recentRuns: () => [],
   listHosts: () => [{ name: "local", address: null, user: null, port: null, is_local: true, labs: [] }],
   hostThings: () => ({ domains: [], networks: [], pools: [] }),
   sshConfigHosts: () => [],
@@ -28,5 +26,4 @@ export const empty: Answers = {
   labPorts: () => [],
   labFiles: () => [],
   followRun: () => null,
-  listTemplates: () => [],
 };
