@@ -53,7 +53,9 @@ test("a download goes on when the page changes, is stopped, and goes on where it
   await user.type(await screen.findByRole("searchbox", { name: "Search the catalog" }), "arch");
   await user.click(await screen.findByRole("button", { name: "Download arch" }));
   act(() => ends[0]!.progress({ step: null, done_mib: 256, total_mib: 512 }));
-  expect((await screen.findByRole("progressbar", { name: "Download of arch" })).getAttribute("aria-valuenow")).toBe("256");
+  // It is in the sidebar, too.
+  const page = within(screen.getByRole("main"));
+  expect((await page.findByRole("progressbar", { name: "Download of arch" })).getAttribute("aria-valuenow")).toBe("256");
   await accessible();
   await user.keyboard("{Escape}gh");
   await screen.findByText("lab1");
