@@ -22,6 +22,8 @@ globalThis.Date = class extends RealDate {
 } as DateConstructor;
 
 const params = new URLSearchParams(window.location.search);
+// The router takes the document's own search for part of the page's.
+window.history.replaceState(null, "", window.location.pathname + window.location.hash);
 const worlds: Record<string, () => Promise<typeof world>> = {
   full: async () => world,
   empty: async () => ({ ...world, ...(await import("./world/empty")).empty }),
