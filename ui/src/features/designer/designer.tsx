@@ -276,7 +276,7 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
     { id: "design-network", title: t(($) => $.actions.network), group, keys: "w", run: () => addNetwork("nat") },
     { id: "design-note", title: t(($) => $.actions.note), group, keys: "o", run: () => addNote() },
     { id: "design-frame", title: any ? t(($) => $.actions.frame) : t(($) => $.actions.frameEmpty), group, keys: "r", run: () => addFrame() },
-    { id: "design-link", title: t(($) => $.actions.link), group, keys: "l", run: () => setLinking(true) },
+    ...(picked.machines.length > 0 ? [{ id: "design-link", title: t(($) => $.actions.link), group, keys: "l", run: () => setLinking(true) }] : []),
     { id: "design-arrange", title: t(($) => $.actions.arrange), group, keys: "a", run: tidy },
     { id: "design-fit", title: t(($) => $.actions.fit), group, keys: "f", run: () => canvas.current?.fit() },
     { id: "design-find", title: t(($) => $.actions.find), group, keys: "Ctrl+f", run: () => setFind("") },
@@ -425,7 +425,7 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
             </div>
           )}
           {designer.mistake && (
-            <div role="alert" className="absolute inset-x-0 top-0 flex items-center gap-2 border-b border-line bg-panel px-3 py-1.5">
+            <div role="alert" className="absolute top-2 right-2 left-20 z-10 flex items-center gap-2 rounded-ui border border-line-strong bg-panel px-3 py-1.5">
               <span className="min-w-0 flex-1">
                 <span className="font-strong text-failed">{t(($) => $.canvas.stale)}</span> <span className="text-dim wrap-anywhere">{t(($) => $.canvas.mistake, { line: designer.mistake.line, message: designer.mistake.message })}</span>
               </span>
