@@ -29,7 +29,8 @@ export function useDesigner({ lab, saved, draft, draftKey, onSaved }: { lab: str
 
   // What somebody else saved is shown at once where nothing of ours would be lost.
   useEffect(() => {
-    if (!saved || saved.revision === stored.revision || isDirty) return;
+    // Right after a save of ours, what was read is still the revision before it.
+    if (!saved || (saved.revision ?? 0) <= (stored.revision ?? 0) || isDirty) return;
     setStored({ text: saved.text, revision: saved.revision });
     dispatch({ do: "change", change: { text: saved.text, ...(saved.layout !== null && { layout: readLayout(saved.layout) }), at: performance.now() } });
   }, [saved, stored.revision, isDirty]);
