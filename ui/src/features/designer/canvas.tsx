@@ -215,7 +215,7 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
             maxZoom={2}
             elevateNodesOnSelect={false}
             proOptions={{ hideAttribution: true }}
-            className="bg-window [&_.react-flow__viewport]:will-change-transform"
+            className="bg-window"
           >
             <Links links={links} onSelect={pickLink} onPoint={pointLink} />
             {editable && zoom !== "far" && <Background variant={BackgroundVariant.Dots} gap={GRID * 3} size={1} color="var(--line)" />}
