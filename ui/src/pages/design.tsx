@@ -36,8 +36,7 @@ function Design({ document }: { document: LabDocument }) {
   const navigate = useNavigate();
   const { name: lab } = document;
   const key = `lab ${lab}`;
-  // What is stored when the page is opened; later saves are known to the designer.
-  const [saved] = useState<Start>({ text: document.text, layout: document.layout, revision: document.revision });
+  const saved = useMemo((): Start => ({ text: document.text, layout: document.layout, revision: document.revision }), [document]);
   const [start] = useState(() => draft(key) ?? saved);
   const designer = useDesigner({
     lab,

@@ -1,15 +1,16 @@
 // The canvas: machines below and above the networks that they are on.
 
 import "@xyflow/react/dist/base.css";
-import { Background, BackgroundVariant, type EdgeChange, MiniMap, type NodeChange, ReactFlow, ReactFlowProvider, SelectionMode, useOnViewportChange, useReactFlow, useStore, useStoreApi, ViewportPortal } from "@xyflow/react";
+import { Background, BackgroundVariant, MiniMap, type NodeChange, ReactFlow, ReactFlowProvider, SelectionMode, useOnViewportChange, useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { type ReactNode, type Ref, useCallback, useEffect, useImperativeHandle, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { DesignedMachine, Problem } from "../../bindings";
 import type { Worded } from "../../lib/words";
-import { graphs, type LinkEdge, type Thing } from "./graph";
+import { graphs, type Thing } from "./graph";
 import { type Box, bounds, boxOf, GRID, inside, type Layout, type Point, sorted, type ThingId } from "./layout";
 import type { Design } from "./model";
-import { Drawn, Editable, edgeTypes, nodeTypes, Rewrite, Zoom } from "./nodes";
+import { Links } from "./links";
+import { Drawn, Editable, nodeTypes, Rewrite, Zoom } from "./nodes";
 import type { View } from "./use-designer";
 
 export type CanvasHandle = {
@@ -64,7 +65,7 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
   const build = useRef(graphs()).current;
   const [moving, setMoving] = useState<Map<ThingId, Partial<Box>>>(new Map());
   const moved = useRef(moving);
-  const { nodes, edges } = useMemo(
+  const { nodes, links } = useMemo(
     () => build({ design, layout, moving, selection, derived, problems, live, found }),
     [build, design, layout, moving, selection, derived, problems, live, found],
   );
@@ -114,11 +115,6 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
     if (ends) settle();
     select(selects);
   };
-  const onEdgesChange = (changes: EdgeChange<LinkEdge>[]) => {
-    // A marquee means the things in it, not also the links between them.
-    const marquee = store.getState().userSelectionActive;
-    select(changes.flatMap((change): [ThingId, boolean][] => (change.type === "select" && !(marquee && change.selected) ? [[change.id, change.selected]] : [])));
-  };
   const select = (changes: [ThingId, boolean][]) => {
     if (changes.length === 0) return;
     onSelect((before) => {
@@ -127,6 +123,11 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
       return next.size === before.size && [...next].every((id) => before.has(id)) ? before : next;
     });
   };
+
+  const latest = useRef({ onSelect, onPoint });
+  latest.current = { onSelect, onPoint };
+  const pickLink = useCallback((id: ThingId, more: boolean) => latest.current.onSelect((before) => (more ? new Set(before.has(id) ? [...before].filter((one) => one !== id) : [...before, id]) : new Set([id]))), []);
+  const pointLink = useCallback((id: ThingId) => latest.current.onPoint?.(id), []);
 
   const fit = useCallback(
     (duration = 120) =>
@@ -165,11 +166,6 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
   }, [sized, nodes.length, view, flow, fit]);
   useOnViewportChange({ onEnd: (viewport) => onView?.(viewport) });
 
-  const [links, far] = useMemo(() => {
-    if (zoom !== "far") return [edges, ""];
-    return [NONE, edges.map(({ data }) => (data ? `M${Math.round(data.x1)} ${Math.round(data.y1)}L${Math.round(data.x2)} ${Math.round(data.y2)}` : "")).join("")];
-  }, [zoom, edges]);
-
   const thingOf = (event: { target: EventTarget | null }): ThingId | null => (event.target as Element | null)?.closest?.("[data-id]")?.getAttribute("data-id") ?? null;
   return (
     <Zoom value={zoom}>
@@ -178,11 +174,8 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
           <ReactFlow
             aria-label={label}
             nodes={nodes}
-            edges={links as LinkEdge[]}
             nodeTypes={nodeTypes}
-            edgeTypes={edgeTypes}
             onNodesChange={onNodesChange as (changes: NodeChange[]) => void}
-            onEdgesChange={onEdgesChange as (changes: EdgeChange[]) => void}
             onNodeDragStart={(_, __, things) => onDragStart(things as Thing[])}
             onSelectionDragStart={(_, things) => onDragStart(things as Thing[])}
             onNodeDragStop={settle}
@@ -193,8 +186,7 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
             }}
             onNodeDoubleClick={(_, { id }) => onOpen?.(id)}
             onNodeContextMenu={(_, { id }) => onPoint?.(id)}
-            onEdgeContextMenu={(_, { id }) => onPoint?.(id)}
-            onPaneContextMenu={() => onPoint?.(null)}
+            onPaneContextMenu={(event) => (event.target as Element).closest("[data-link]") || onPoint?.(null)}
             // By the Tab key, what has the focus is what is selected.
             onFocus={(event) => {
               const id = thingOf(event);
@@ -204,7 +196,6 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
             connectionRadius={12}
             nodesDraggable={editable}
             nodesConnectable={editable}
-            edgesFocusable={editable}
             elementsSelectable
             disableKeyboardA11y
             onlyRenderVisibleElements
@@ -224,15 +215,9 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
             maxZoom={2}
             elevateNodesOnSelect={false}
             proOptions={{ hideAttribution: true }}
-            className="bg-window [&_.react-flow__viewport]:will-change-transform"
+            className="bg-window"
           >
-            {far && (
-              <ViewportPortal>
-                <svg className="pointer-events-none absolute top-0 left-0 overflow-visible" width={1} height={1} style={{ zIndex: -1 }}>
-                  <path d={far} fill="none" stroke="var(--line-strong)" strokeWidth={4} />
-                </svg>
-              </ViewportPortal>
-            )}
+            <Links links={links} onSelect={pickLink} onPoint={pointLink} />
             {editable && zoom !== "far" && <Background variant={BackgroundVariant.Dots} gap={GRID * 3} size={1} color="var(--line)" />}
             {map && zoom !== "far" && (
               <MiniMap

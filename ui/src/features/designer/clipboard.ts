@@ -21,12 +21,17 @@ export function useClipboard(does: { onCopy: () => string; onCut: () => string; 
     area.style.cssText = "position:fixed;left:0;top:0;width:1px;height:1px;opacity:0;pointer-events:none";
     document.body.append(area);
     let before: HTMLElement | null = null;
+    const giveBack = () => {
+      if (document.activeElement !== area) return;
+      area.blur();
+      before?.focus({ preventScroll: true });
+    };
     const onKey = (event: KeyboardEvent) => {
       if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.defaultPrevented) return;
       const target = event.target as HTMLElement | null;
       if (target?.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target?.tagName ?? "") || target?.closest?.("dialog")) return;
       const key = event.key.toLowerCase();
-      if ((key === "c" || key === "x") && window.getSelection()?.isCollapsed !== false) {
+      if ((key === "c" || key === "x") && !String(window.getSelection() ?? "")) {
         const text = key === "c" ? latest.current.onCopy() : latest.current.onCut();
         if (text) {
           event.preventDefault();
@@ -37,13 +42,13 @@ export function useClipboard(does: { onCopy: () => string; onCut: () => string; 
         before = document.activeElement as HTMLElement | null;
         area.value = "";
         area.focus({ preventScroll: true });
-        setTimeout(() => document.activeElement === area && before?.focus({ preventScroll: true }), 0);
+        setTimeout(giveBack, 0);
       }
     };
     const onPaste = (event: ClipboardEvent) => {
       event.preventDefault();
       const text = event.clipboardData?.getData("text/plain") ?? "";
-      before?.focus({ preventScroll: true });
+      giveBack();
       latest.current.onPaste(text || remembered);
     };
     window.addEventListener("keydown", onKey, true);

@@ -1,4 +1,5 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { emit } from "@tauri-apps/api/event";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 import { lab, machine } from "../../testing/fake";
@@ -118,13 +119,24 @@ test("what somebody else saved is not overwritten unasked", async () => {
   await waitFor(() => expect(screen.queryByText("unsaved")).toBeNull());
 });
 
+test("what somebody else saved is shown where nothing of ours is lost", async () => {
+  let document = { name: "hello", revision: 4, text, dir: "/labs/hello", layout: null };
+  const { save, user } = await design({ readLab: () => document });
+  document = { ...document, revision: 9, text: text.replace("web", "front") };
+  await act(() => emit("stale", "labs"));
+  await waitFor(() => expect(screen.getByRole("textbox", { name: "lab.yaml" }).textContent).toContain("front: {}"));
+  expect(screen.queryByText("unsaved")).toBeNull();
+  await user.keyboard("n");
+  expect(await save()).toMatchObject({ expected: 9 });
+});
+
 test("what is unsaved outlives the page", async () => {
   const { user } = await design();
   await user.keyboard("n");
   expect(await screen.findByText("unsaved")).toBeTruthy();
   await user.keyboard("gh");
   await waitFor(() => expect(window.location.hash).toBe("#/hosts"));
-  expect(draft("lab hello")?.text).toContain("  machine: {}");
+  await waitFor(() => expect(draft("lab hello")?.text ?? "").toContain("  machine: {}"));
   window.location.hash = "/labs/hello/design";
   expect(await screen.findByText("unsaved")).toBeTruthy();
 });

@@ -16,7 +16,7 @@ import { copied, extentAt, freeCidr, freeName, namesOf, pasted } from "./edit";
 import { TextEditor, type EditorHandle } from "./editor";
 import { FindBar } from "./find";
 import { Inspector } from "./inspector";
-import { aligned, type Align, arrange, bounds, type Box, boxOf, free, groupId, LANE, type Layout, MACHINE, machineId, networkId, noteId, placed, type Point, snap, sorted, type ThingId } from "./layout";
+import { aligned, type Align, arrange, bounds, type Box, boxOf, free, groupId, LANE, type Layout, MACHINE, machineId, networkId, noteId, placed, type Point, snap, sorted, type ThingId, touch } from "./layout";
 import { pathAt, type Path, rangeOf, readPath } from "./model";
 import { Palette, type Fresh } from "./palette";
 import { ProblemList, StatusLine } from "./problems";
@@ -145,12 +145,13 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
     const under = picked.networks[0];
     const place = at ? { x: snap(at.x - MACHINE.w / 2), y: snap(at.y - MACHINE.h / 2) } : free(middle(MACHINE), layout);
     // A machine that is dropped on a lane, or made while one is selected, is on it; another one is on the first network anyway.
-    const lane = at ? laneAt(layout, at) : under;
+    const dropped = at && Object.entries(layout.networks).find(([, lane]) => touch({ ...place, ...MACHINE }, { ...lane, h: LANE.h }));
+    const lane = dropped ? dropped[0] : under;
     const isFirst = lane === undefined || lane === design.networks[0]?.name;
     const image = design.defaults.image === undefined ? (design.machines.at(-1)?.image ?? known.images[0]) : undefined;
     designer.apply(
       { do: "add", kind: "machines", name, fields: { ...(image && { image }), ...(!isFirst && { nics: [lane] }) } },
-      { layout: { ...layout, machines: { ...layout.machines, [name]: lane !== undefined && at ? free({ x: place.x, y: place.y + LANE.h + 56 }, layout) : place } } },
+      { layout: { ...layout, machines: { ...layout.machines, [name]: dropped ? free({ x: place.x, y: dropped[1].y + LANE.h + 56 }, layout) : place } } },
     );
     select([machineId(name)]);
   };
@@ -275,7 +276,7 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
     { id: "design-network", title: t(($) => $.actions.network), group, keys: "w", run: () => addNetwork("nat") },
     { id: "design-note", title: t(($) => $.actions.note), group, keys: "o", run: () => addNote() },
     { id: "design-frame", title: any ? t(($) => $.actions.frame) : t(($) => $.actions.frameEmpty), group, keys: "r", run: () => addFrame() },
-    { id: "design-link", title: t(($) => $.actions.link), group, keys: "l", run: () => setLinking(true) },
+    ...(picked.machines.length > 0 ? [{ id: "design-link", title: t(($) => $.actions.link), group, keys: "l", run: () => setLinking(true) }] : []),
     { id: "design-arrange", title: t(($) => $.actions.arrange), group, keys: "a", run: tidy },
     { id: "design-fit", title: t(($) => $.actions.fit), group, keys: "f", run: () => canvas.current?.fit() },
     { id: "design-find", title: t(($) => $.actions.find), group, keys: "Ctrl+f", run: () => setFind("") },
@@ -424,7 +425,7 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
             </div>
           )}
           {designer.mistake && (
-            <div role="alert" className="absolute inset-x-0 top-0 flex items-center gap-2 border-b border-line bg-panel px-3 py-1.5">
+            <div role="alert" className="absolute top-2 right-2 left-20 z-10 flex items-center gap-2 rounded-ui border border-line-strong bg-panel px-3 py-1.5">
               <span className="min-w-0 flex-1">
                 <span className="font-strong text-failed">{t(($) => $.canvas.stale)}</span> <span className="text-dim wrap-anywhere">{t(($) => $.canvas.mistake, { line: designer.mistake.line, message: designer.mistake.message })}</span>
               </span>
@@ -472,10 +473,6 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
 }
 
 const aligns: Align[] = ["left", "centre", "right", "top", "middle", "bottom", "across", "down"];
-
-function laneAt(layout: Layout, at: Point): string | undefined {
-  return Object.entries(layout.networks).find(([, lane]) => at.x >= lane.x && at.x <= lane.x + lane.w && at.y >= lane.y && at.y <= lane.y + LANE.h)?.[0];
-}
 
 function offsetOf(text: string, { line, column }: { line: number; column: number }): number {
   let at = 0;

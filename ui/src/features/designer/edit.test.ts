@@ -82,7 +82,6 @@ const cases: [string, Edit, string[]][] = [
   ["removes a link", { do: "remove", machines: [], networks: [], links: [{ machine: "web", index: 0 }] }, ["-      - lan           # for users"]],
   ["removes a link that is implied", { do: "remove", machines: [], networks: [], links: [{ machine: "probe", index: 0 }] }, ["-  probe: {}", "+  probe:", "+    nics: []"]],
   ["removes all links", { do: "remove", machines: [], networks: [], links: [{ machine: "db", index: 0 }, { machine: "db", index: 1 }] }, ["-    nics: [ lan, { network: back, address: 10.77.2.5 } ]", "+    nics: []"]],
-  ["waits for another", { do: "depend", machines: ["probe", "web"], on: "db" }, ["-  probe: {}", "+  probe:", "+    depends_on: [ db ]"]],
 ];
 
 test.each(cases)("an edit %s", (_, what, lines) => {

@@ -15,8 +15,7 @@ export type Edit =
   | { do: "link"; machines: string[]; network: string }
   | { do: "nic"; link: Link; nic: Nic }
   | { do: "rename"; kind: Kind; from: string; to: string }
-  | { do: "remove"; machines: string[]; networks: string[]; links: Link[] }
-  | { do: "depend"; machines: string[]; on: string };
+  | { do: "remove"; machines: string[]; networks: string[]; links: Link[] };
 
 const ORDER = ["version", "name", "description", "host", "acceleration", "defaults", "networks", "machines"];
 const MACHINE = ["description", "replicas", "host", "image", "vcpus", "memory", "disk", "disks", "nics", "firmware", "user", "ssh_keys", "packages", "cloud_config", "depends_on", "ports", "ansible"];
@@ -43,15 +42,6 @@ export function edit(text: string, what: Edit): string {
       return apply(text, rename(on, what.kind, what.from, what.to));
     case "remove":
       return apply(text, take(on, what.machines, what.networks, what.links));
-    case "depend":
-      return apply(
-        text,
-        what.machines.flatMap((name) => {
-          const there = on.lab.machines.find((machine) => machine.name === name)?.dependsOn ?? [];
-          if (name === what.on || there.includes(what.on)) return [];
-          return append(on, ["machines", name, "depends_on"], there, what.on);
-        }),
-      );
   }
 }
 

@@ -1,6 +1,6 @@
 // The design and its layout as what the canvas draws. Things that look as before are the same objects, so that they are not drawn again.
 
-import type { Edge, Node } from "@xyflow/react";
+import type { Node } from "@xyflow/react";
 import { Position } from "@xyflow/react";
 import type { DesignedMachine, Problem, Severity } from "../../bindings";
 import type { Worded } from "../../lib/words";
@@ -12,13 +12,13 @@ export type MachineData = { name: string; role: Role; figures: string; address: 
 export type LaneData = { name: string; mode: string; cidr: string; machines: number; severity: Severity | null; found: boolean };
 export type NoteData = { id: string; text: string };
 export type FrameData = { id: string; title: string };
-export type LinkData = { x1: number; y1: number; x2: number; y2: number; address: string; implied: boolean };
+/** From a machine's edge to a lane's. */
+export type Link = { id: ThingId; x1: number; y1: number; x2: number; y2: number; address: string; implied: boolean; selected: boolean };
 export type MachineNode = Node<MachineData, "machine">;
 export type LaneNode = Node<LaneData, "lane">;
 export type NoteNode = Node<NoteData, "note">;
 export type FrameNode = Node<FrameData, "frame">;
 export type Thing = MachineNode | LaneNode | NoteNode | FrameNode;
-export type LinkEdge = Edge<LinkData, "link">;
 
 export type Shown = {
   design: Design;
@@ -36,20 +36,23 @@ export type Shown = {
 /** Remembers what it answered, and answers the same objects for what has not changed. */
 export function graphs() {
   let things = new Map<string, Thing>();
-  let links = new Map<string, LinkEdge>();
-  return (shown: Shown): { nodes: Thing[]; edges: LinkEdge[] } => {
+  let known = new Map<string, Link>();
+  return (shown: Shown): { nodes: Thing[]; links: Link[] } => {
     const nodes = thingsOf(shown).map((thing) => same(things.get(thing.id), thing));
     things = new Map(nodes.map((node) => [node.id, node]));
-    const edges = linksOf(shown).map((link) => same(links.get(link.id), link));
-    links = new Map(edges.map((edge) => [edge.id, edge]));
-    return { nodes, edges };
+    const links = linksOf(shown).map((link) => {
+      const before = known.get(link.id);
+      return before && isSame(before, link) ? before : link;
+    });
+    known = new Map(links.map((link) => [link.id, link]));
+    return { nodes, links };
   };
 }
 
 /** The old one, if both look the same. */
-function same<T extends Thing | LinkEdge>(old: T | undefined, now: T): T {
+function same(old: Thing | undefined, now: Thing): Thing {
   if (!old) return now;
-  for (const key of Object.keys(now) as (keyof T)[]) {
+  for (const key of Object.keys(now) as (keyof Thing)[]) {
     const [a, b] = [old[key], now[key]];
     if (a === b) continue;
     if ((key === "data" || key === "position" || key === "measured") && isSame(a as object, b as object)) continue;
@@ -109,7 +112,7 @@ function thingsOf({ design, layout, moving, selection, derived, problems, live, 
   return out;
 }
 
-// React Flow wants to know where links may end; ours end where `linksOf` says. The lists are made once a size.
+// Where links are drawn from and to, so that React Flow need not measure it. The lists are made once a size.
 const handleLists = new Map<string, Thing["handles"]>();
 function handlesOf(type: Thing["type"], w: number, h: number): Thing["handles"] {
   if (type !== "machine" && type !== "lane") return undefined;
@@ -118,7 +121,10 @@ function handlesOf(type: Thing["type"], w: number, h: number): Thing["handles"] 
     handleLists.set(
       key,
       type === "machine"
-        ? [{ id: "out", type: "source", position: Position.Bottom, x: w / 2, y: h, width: 1, height: 1 }]
+        ? [
+            { id: "out", type: "source", position: Position.Bottom, x: w / 2 - 5, y: h - 5, width: 10, height: 10 },
+            { id: "up", type: "source", position: Position.Top, x: w / 2 - 5, y: -5, width: 10, height: 10 },
+          ]
         : [{ id: "in", type: "target", position: Position.Top, x: 0, y: 0, width: w, height: h }],
     );
   return handleLists.get(key);
@@ -139,7 +145,7 @@ function severities(problems: Problem[]): Map<string, Severity> {
   return worst;
 }
 
-function linksOf({ design, layout, moving, selection, derived }: Shown): LinkEdge[] {
+function linksOf({ design, layout, moving, selection, derived }: Shown): Link[] {
   const box = (id: ThingId): Box | null => {
     const at = boxOf(layout, id);
     return at && { ...at, ...moving.get(id) };
@@ -147,29 +153,29 @@ function linksOf({ design, layout, moving, selection, derived }: Shown): LinkEdg
   const lanes = new Map(design.networks.map(({ name }) => [name, box(networkId(name))]));
   const addresses = new Map<string, DesignedMachine>();
   for (const machine of derived) if (!addresses.has(machine.spec)) addresses.set(machine.spec, machine);
-  const out: LinkEdge[] = [];
+  const out: Link[] = [];
   for (const machine of design.machines) {
     const at = box(machineId(machine.name));
     if (!at) continue;
     const ends = machine.nics.flatMap(({ network, address }, index) => {
       const lane = lanes.get(network);
       if (!lane) return [];
-      return [{ index, network, lane, isAbove: lane.y + LANE.h / 2 < at.y + MACHINE.h / 2, address: addresses.get(machine.name)?.nics[index]?.address ?? address ?? "" }];
+      return [{ index, lane, isAbove: lane.y + LANE.h / 2 < at.y + MACHINE.h / 2, address: addresses.get(machine.name)?.nics[index]?.address ?? address ?? "" }];
     });
     for (const side of [true, false]) {
       // Links of one side leave beside each other, in the order of where they go.
       const here = ends.filter(({ isAbove }) => isAbove === side);
-      here.forEach(({ index, network, lane, address }, order) => {
+      here.forEach(({ index, lane, address }, order) => {
         const x1 = at.x + (at.w * (order + 1)) / (here.length + 1);
         out.push({
           id: linkId(machine.name, index),
-          type: "link",
-          source: machineId(machine.name),
-          target: networkId(network),
-          sourceHandle: "out",
-          targetHandle: "in",
+          x1,
+          y1: side ? at.y : at.y + at.h,
+          x2: Math.min(lane.x + lane.w - 12, Math.max(lane.x + 12, x1)),
+          y2: side ? lane.y + LANE.h : lane.y,
+          address,
+          implied: machine.implied,
           selected: selection.has(linkId(machine.name, index)),
-          data: { x1, y1: side ? at.y : at.y + at.h, x2: Math.min(lane.x + lane.w - 12, Math.max(lane.x + 12, x1)), y2: side ? lane.y + LANE.h : lane.y, address, implied: machine.implied },
         });
       });
     }

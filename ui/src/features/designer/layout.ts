@@ -58,7 +58,7 @@ export function arrange(design: Design, keep: Layout = noLayout): Layout {
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { name } of design.networks) graph.setNode(`n ${name}`, { width: LANE.w, height: LANE.h });
   for (const [key, machines] of blocks) {
-    const { columns, rows } = grid(machines.length);
+    const { columns, rows } = grid(machines.length, design.machines.length);
     graph.setNode(`b ${key}`, { width: columns * (MACHINE.w + GAP.x) - GAP.x, height: rows * (MACHINE.h + GAP.y) - GAP.y });
     key.split(" ").forEach((network, index) => {
       if (network) graph.setEdge(...((index === 0 ? [`n ${network}`, `b ${key}`] : [`b ${key}`, `n ${network}`]) as [string, string]));
@@ -80,7 +80,7 @@ export function arrange(design: Design, keep: Layout = noLayout): Layout {
   };
   for (const [key, machines] of blocks) {
     const { x, width } = graph.node(`b ${key}`) as { x: number; width: number };
-    const { columns } = grid(machines.length);
+    const { columns } = grid(machines.length, design.machines.length);
     machines.forEach((machine, index) => {
       const left = snap(x - width / 2 + (index % columns) * (MACHINE.w + GAP.x));
       next.machines[machine.name] = { x: left, y: 0 };
@@ -107,7 +107,7 @@ export function arrange(design: Design, keep: Layout = noLayout): Layout {
     const below = low;
     for (const { id, x, w, h } of items.filter(({ id }) => id.startsWith("b "))) {
       const machines = blocks.get(id.slice(2)) ?? [];
-      const { columns } = grid(machines.length);
+      const { columns } = grid(machines.length, design.machines.length);
       // A lane that was widened may reach over what dagre had beside it.
       const covered = rows.flat().some(([from, to]) => x - w / 2 < to + GAP.x && from < x + w / 2 + GAP.x);
       const top = covered ? below + GAP.lane : y;
@@ -161,8 +161,9 @@ function density(layout: Layout): number {
   return room ? all.reduce((sum, { w, h }) => sum + w * h, 0) / (room.w * room.h) : 1;
 }
 
-function grid(count: number) {
-  const columns = count <= 5 ? Math.max(1, count) : Math.ceil(Math.sqrt(count * 1.2));
+/** Few stand in a row, many in a block that is a little wider than high. */
+function grid(count: number, all = count) {
+  const columns = Math.max(1, all <= 4 ? count : Math.ceil(Math.sqrt(count * 1.2)));
   return { columns, rows: Math.ceil(count / columns) };
 }
 

@@ -1,13 +1,13 @@
 // How things look on the canvas. There may be a thousand of them: plain boxes, drawn again only when they look otherwise.
 
-import { type ConnectionLineComponentProps, type EdgeProps, Handle, type NodeProps, NodeResizeControl, NodeResizer, Position, useConnection } from "@xyflow/react";
+import { type ConnectionLineComponentProps, Handle, type NodeProps, NodeResizeControl, NodeResizer, Position, useConnection } from "@xyflow/react";
 import { Activity, Cable, Cloud, Container, Crosshair, Database, Globe, HardDrive, Layers, Lock, type LucideIcon, Mail, Monitor, Network, Route, Router, ScrollText, Server, ShieldHalf, Signpost, Split, Target, Users, Zap } from "lucide-react";
 import { createContext, memo, useContext } from "react";
 import { useTranslation } from "react-i18next";
 import { Dot } from "../../components/state";
 import { cn } from "../../lib/cn";
 import type { Tone } from "../../lib/words";
-import type { FrameNode, LaneNode, LinkEdge, MachineNode, NoteNode } from "./graph";
+import type { FrameNode, LaneNode, MachineNode, NoteNode } from "./graph";
 import type { Role } from "./roles";
 
 /** How the canvas is looked at: `far` means that figures could not be read; `near` that there is room for addresses on links. */
@@ -178,25 +178,6 @@ const FrameThing = memo(function FrameThing({ data, selected }: NodeProps<FrameN
   );
 });
 
-const Link = memo(function Link({ data, selected }: EdgeProps<LinkEdge>) {
-  const zoom = useContext(Zoom);
-  if (!data) return null;
-  const { x1, y1, x2, y2, address, implied } = data;
-  const up = y2 < y1;
-  return (
-    <>
-      <path d={`M${x1} ${y1}L${x2} ${y2}`} fill="none" stroke={selected ? "var(--accent)" : "var(--line-strong)"} strokeWidth={selected ? 2 : 1.5} strokeDasharray={implied ? "4 3" : undefined} />
-      <path d={`M${x1} ${y1}L${x2} ${y2}`} fill="none" stroke="transparent" strokeWidth={14} className="react-flow__edge-interaction" />
-      <circle cx={x2} cy={y2} r={3} fill={selected ? "var(--accent)" : "var(--line-strong)"} />
-      {zoom === "near" && address && (
-        <text x={x1 + (x2 - x1) * 0.3 + 5} y={y1 + (y2 - y1) * 0.3 + (up ? -2 : 8)} className="fill-dim font-mono text-[10px]" style={{ paintOrder: "stroke" }} stroke="var(--window)" strokeWidth={3}>
-          {address}
-        </text>
-      )}
-    </>
-  );
-});
-
 /** The link that is being drawn. */
 export function Drawn({ fromX, fromY, toX, toY, connectionStatus }: ConnectionLineComponentProps) {
   return (
@@ -208,4 +189,3 @@ export function Drawn({ fromX, fromY, toX, toY, connectionStatus }: ConnectionLi
 }
 
 export const nodeTypes = { machine: MachineThing, lane: LaneThing, note: NoteThing, frame: FrameThing };
-export const edgeTypes = { link: Link };

@@ -27,6 +27,14 @@ export function useDesigner({ lab, saved, draft, draftKey, onSaved }: { lab: str
   const [stored, setStored] = useState({ text: saved?.text ?? null, revision: draft.revision });
   const isDirty = text !== stored.text;
 
+  // What somebody else saved is shown at once where nothing of ours would be lost.
+  useEffect(() => {
+    // Right after a save of ours, what was read is still the revision before it.
+    if (!saved || (saved.revision ?? 0) <= (stored.revision ?? 0) || isDirty) return;
+    setStored({ text: saved.text, revision: saved.revision });
+    dispatch({ do: "change", change: { text: saved.text, ...(saved.layout !== null && { layout: readLayout(saved.layout) }), at: performance.now() } });
+  }, [saved, stored.revision, isDirty]);
+
   // Parsing a large lab takes longer than a frame: what is typed is shown first.
   const deferred = useDeferredValue(text);
   const good = useRef<Design | null>(null);
@@ -55,7 +63,10 @@ export function useDesigner({ lab, saved, draft, draftKey, onSaved }: { lab: str
   const setLayout = useCallback((layout: Layout, kind?: string) => change({ layout, ...(kind && { kind }) }), [change]);
   const apply = useCallback(
     (what: Edit, more: { layout?: Layout; kind?: string } = {}) => {
-      change({ text: edit(now.current.text, what), layout: more.layout ?? now.current.layout, ...(more.kind && { kind: more.kind }) });
+      const text = edit(now.current.text, what);
+      // What could not be done, as the text does not parse or the name is taken, leaves no trace on the canvas either.
+      if (text === now.current.text && (what.do === "add" || what.do === "rename")) return;
+      change({ text, layout: more.layout ?? now.current.layout, ...(more.kind && { kind: more.kind }) });
     },
     [change],
   );
@@ -122,17 +133,22 @@ export function useDesigner({ lab, saved, draft, draftKey, onSaved }: { lab: str
   );
 
   const [saving, setSaving] = useState<Saving>({ state: "idle" });
+  const busy = useRef<"no" | "yes" | "again">("no");
   const save = async (over = false) => {
-    if (saving.state === "saving") return;
+    // Asked for while one is under way: what was changed meanwhile is saved after it.
+    if (busy.current !== "no") return void (busy.current = "again");
+    if (lab !== null && !over && !dirty.current) return;
+    busy.current = "yes";
     const { text } = now.current;
     setSaving({ state: "saving" });
     try {
-      const expected = over || lab === null ? null : stored.revision;
+      const expected = over || lab === null ? null : revision.current;
       const json = written();
       const done = await ipc.saveLab(text, lab, expected, json);
       storedLayout.current = json;
       setStored({ text, revision: done.revision });
       dirty.current = now.current.text !== text;
+      revision.current = done.revision;
       if (!dirty.current) forget(draftKey);
       setSaving({ state: "idle" });
       if (lab !== null) client.setQueryData(documentQuery(lab).queryKey, (document) => document && { ...document, text, revision: done.revision, layout: json });
@@ -141,7 +157,12 @@ export function useDesigner({ lab, saved, draft, draftKey, onSaved }: { lab: str
     } catch (error) {
       const said = commandError(error);
       setSaving(said.code === "conflict" ? { state: "conflict" } : { state: "failed", error: said });
+      busy.current = "no";
+      return;
     }
+    const isAsked = (busy.current as string) === "again";
+    busy.current = "no";
+    if (isAsked && lab !== null) await save();
   };
   /** Takes what somebody else saved; undo brings back what was here. */
   const reload = async () => {
