@@ -1,7 +1,7 @@
 //! The desktop application itself: its real window under Xvfb, driven through WebKitWebDriver as a person drives it.
 
 use std::{
-    env, fs,
+    env,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
