@@ -7,7 +7,7 @@ import { useTranslation } from "react-i18next";
 import type { DesignedMachine, Problem } from "../../bindings";
 import type { Worded } from "../../lib/words";
 import { graphs, type Thing } from "./graph";
-import { type Box, bounds, boxOf, GRID, inside, type Layout, type Point, sorted, type ThingId } from "./layout";
+import { type Box, bounds, boxes, boxOf, GRID, inside, type Layout, type Point, sorted, type ThingId } from "./layout";
 import type { Design } from "./model";
 import { Links } from "./links";
 import { Drawn, Editable, nodeTypes, Rewrite, Zoom } from "./nodes";
@@ -18,6 +18,8 @@ export type CanvasHandle = {
   zoom: (by: number) => void;
   /** Brings things to the middle. */
   show: (ids: ThingId[]) => void;
+  /** Shows the whole, unless these are in sight already. */
+  reveal: (ids: ThingId[]) => void;
   /** Where on the canvas a place in the window is; of the middle without one. */
   at: (client?: Point) => Point;
 };
@@ -150,6 +152,19 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
         const { width, height } = store.getState();
         const zoom = Math.min(Math.max(flow.getZoom(), 0.8), Math.max(0.1, Math.min(width / (box.w + 80), height / (box.h + 80))));
         void flow.setCenter(box.x + box.w / 2, box.y + box.h / 2, { zoom, duration: 120 });
+      },
+      // By the layout: React Flow does not know the size of what it has not drawn yet.
+      reveal: (ids) => {
+        const box = bounds(ids.flatMap((id) => boxOf(layout, id) ?? []));
+        const all = bounds(boxes(layout));
+        if (!box || !all) return;
+        const { width, height, transform } = store.getState();
+        const [x, y, zoom] = transform;
+        const isSeen = box.x * zoom + x >= 0 && box.y * zoom + y >= 0 && (box.x + box.w) * zoom + x <= width && (box.y + box.h) * zoom + y <= height;
+        if (isSeen) return;
+        const next = Math.max(0.1, Math.min(1, (width - 128) / all.w, (height - 64) / all.h));
+        // What is to be added stands at the left, over the canvas.
+        void flow.setCenter(all.x + all.w / 2 - 32 / next, all.y + all.h / 2, { zoom: next, duration: 120 });
       },
       at: (client) => flow.screenToFlowPosition(client ?? middle(), { snapToGrid: false }),
     };

@@ -136,14 +136,28 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
   };
 
   // ---------------------------------------------------------- what can be done
+  const made = useRef<ThingId | null>(null);
+  useEffect(() => {
+    if (!made.current || !boxOf(layout, made.current)) return;
+    canvas.current?.reveal([made.current]);
+    made.current = null;
+  }, [layout]);
   const select = (ids: Iterable<ThingId>) => designer.setSelection(new Set(ids));
+  /** Chooses what was just made, and brings it into sight once it is drawn. */
+  const selectNew = (id: ThingId) => {
+    select([id]);
+    made.current = id;
+  };
   const taken = () => new Set([...design.machines.flatMap(namesOf), ...design.networks.map(({ name }) => name)]);
   const fresh = (): string => `${Date.now().toString(36)}${Math.floor(Math.random() * 1e6).toString(36)}`;
 
   const addMachine = (at?: Point) => {
     const name = freeName("machine", taken());
     const under = picked.networks[0];
-    const place = at ? { x: snap(at.x - MACHINE.w / 2), y: snap(at.y - MACHINE.h / 2) } : free(middle(MACHINE), layout);
+    // Below the network that it will be on.
+    const above = layout.networks[under ?? design.networks[0]?.name ?? ""];
+    const near = above ? { x: above.x + GRID, y: above.y + LANE.h + 56 } : middle(MACHINE);
+    const place = at ? { x: snap(at.x - MACHINE.w / 2), y: snap(at.y - MACHINE.h / 2) } : free(near, layout);
     // A machine that is dropped on a lane, or made while one is selected, is on it; another one is on the first network anyway.
     const dropped = at && Object.entries(layout.networks).find(([, lane]) => touch({ ...place, ...MACHINE }, { ...lane, h: LANE.h }));
     const lane = dropped ? dropped[0] : under;
@@ -153,7 +167,7 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
       { do: "add", kind: "machines", name, fields: { ...(image && { image }), ...(!isFirst && { nics: [lane] }) } },
       { layout: { ...layout, machines: { ...layout.machines, [name]: dropped ? free({ x: place.x, y: dropped[1].y + LANE.h + 56 }, layout) : place } } },
     );
-    select([machineId(name)]);
+    selectNew(machineId(name));
   };
   const addNetwork = (mode: "nat" | "isolated" | "bridge", at?: Point) => {
     const name = freeName(mode === "isolated" ? "back" : mode === "bridge" ? "office" : "lan", taken());
@@ -161,7 +175,7 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
     const place = at ? { x: snap(at.x - LANE.w / 2), y: snap(at.y - LANE.h / 2) } : box ? { x: snap(box.x), y: snap(box.y + box.h + 56) } : middle({ w: LANE.w, h: LANE.h });
     const fields = mode === "bridge" ? { mode, bridge: "br0" } : { ...(mode !== "nat" && { mode }), cidr: freeCidr(design) };
     designer.apply({ do: "add", kind: "networks", name, fields }, { layout: { ...layout, networks: { ...layout.networks, [name]: { ...place, w: LANE.w } } } });
-    select([networkId(name)]);
+    selectNew(networkId(name));
   };
   const middle = ({ w, h }: { w: number; h: number }): Point => {
     const at = canvas.current?.at() ?? { x: 0, y: 0 };
@@ -172,7 +186,7 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
     const size = { w: 200, h: 72 };
     const place = at ? { x: snap(at.x - size.w / 2), y: snap(at.y - size.h / 2) } : middle(size);
     designer.setLayout({ ...layout, notes: [...layout.notes, { id, text: "", ...place, ...size }] });
-    select([noteId(id)]);
+    selectNew(noteId(id));
   };
   const addFrame = (at?: Point) => {
     const id = fresh();
@@ -180,7 +194,7 @@ export function Designer({ designer, live, onOpen }: { designer: State; live: Ma
     const size = { w: 320, h: 200 };
     const box: Box = around ? { x: snap(around.x - 24), y: snap(around.y - 48), w: snap(around.w + 48), h: snap(around.h + 72) } : { ...(at ? { x: snap(at.x - size.w / 2), y: snap(at.y - 14) } : middle(size)), ...size };
     designer.setLayout({ ...layout, groups: [...layout.groups, { id, title: "", ...box }] });
-    select([groupId(id)]);
+    selectNew(groupId(id));
   };
   const add = (what: Fresh, at?: Point) => {
     if (what === "machine") addMachine(at);
