@@ -16,7 +16,7 @@ import { copied, extentAt, freeCidr, freeName, namesOf, pasted } from "./edit";
 import { TextEditor, type EditorHandle } from "./editor";
 import { FindBar } from "./find";
 import { Inspector } from "./inspector";
-import { aligned, type Align, arrange, bounds, type Box, boxOf, free, groupId, LANE, type Layout, MACHINE, machineId, networkId, noteId, placed, type Point, snap, sorted, type ThingId, touch } from "./layout";
+import { aligned, type Align, arrange, bounds, type Box, boxOf, free, GRID, groupId, LANE, type Layout, MACHINE, machineId, networkId, noteId, placed, type Point, snap, sorted, type ThingId, touch } from "./layout";
 import { pathAt, type Path, rangeOf, readPath } from "./model";
 import { Palette, type Fresh } from "./palette";
 import { ProblemList, StatusLine } from "./problems";
