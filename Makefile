@@ -1,6 +1,6 @@
 # Every target does its own set-up through scripts/setup, which does nothing when all is there.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults check bench build clean ui
+.PHONY: help run test test-faults check screenshots bench build clean ui
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -36,6 +36,9 @@ check: ## format, lints, types and the fast tests: under a minute when warm
 	npm --prefix ui run typecheck
 	npm --prefix ui test
 	cargo test --workspace
+
+screenshots: ui ## pictures of every page over fixed data, in shots/
+	scripts/screenshots $(PAGES)
 
 bench: ## measure what the goals are about, one run each
 	@scripts/setup --no-daemon build labs tests

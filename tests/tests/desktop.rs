@@ -96,7 +96,7 @@ fn a_lab_is_planned_deployed_and_destroyed_from_the_window() {
     window.goes_to("/labs/smoke");
     let rows = |words: &str| {
         format!(
-            "[...document.querySelectorAll('[role=row]')].filter((row) => /{words}/.test(row.innerText.replace(/\\s+/g, ' '))).length"
+            "[...document.querySelectorAll('tr')].filter((row) => /{words}/.test(row.innerText.replace(/\\s+/g, ' '))).length"
         )
     };
     window.waits_until(&rows("running 10\\.88\\.1\\.[0-9]+ tiny .* yes"), json!(2), SOON);

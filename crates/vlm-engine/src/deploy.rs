@@ -939,7 +939,13 @@ async fn bring_up_one(
                 turn = plays.acquire() => turn.expect("the semaphore is never closed"),
                 () = cancel.cancelled() => return Err(Error::Cancelled),
             };
-            journal.step(&format!("configure/{name}"), site.configure(machine, journal, cancel)).await?;
+            // Noted with it: what was applied whole is not applied again.
+            let configure = async {
+                site.configure(machine, journal, cancel).await?;
+                row.configured = Some(fingerprint.clone());
+                Ok::<_, Error>(site.engine.store().save_machine(site.row.id, &row)?)
+            };
+            journal.step(&format!("configure/{name}"), configure).await?;
             drop(turn);
         }
         row.configured = Some(fingerprint);
