@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         .manage(AppLock::at_start(&engine))
         .manage(engine.clone())
         .manage(Desk::default())
+        .manage(notifications::Wanted::default())
         .manage(questions.clone())
         .setup(move |app| {
             interface.mount_events(app);
@@ -167,6 +168,7 @@ fn interface() -> Builder<tauri::Wry> {
             commands::lock::lock_now,
             commands::lock::unlock,
             commands::desk::app_info,
+            commands::desk::set_notifications,
             commands::desk::quit,
         ])
         .events(collect_events![events::Stale, events::CloseAsked, events::Note, Question, QuestionGone, LockChanged])

@@ -1,6 +1,9 @@
 //! What the desktop is told when nobody looks at our windows.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use tauri::{AppHandle, Manager};
 use tauri_plugin_notification::NotificationExt;
@@ -12,10 +15,26 @@ use vlm_engine::{
 /// A run that took less is not worth a word.
 const LONG: Duration = Duration::from_secs(10);
 
-/// Tells that a run ended, if it took its time and no window of ours has the focus.
+/// Whether somebody wants to be told: what the page's preferences say, and yes until it said so.
+pub struct Wanted(AtomicBool);
+
+impl Default for Wanted {
+    fn default() -> Wanted {
+        Wanted(AtomicBool::new(true))
+    }
+}
+
+impl Wanted {
+    /// Notes what the preferences say.
+    pub fn set(&self, wanted: bool) {
+        self.0.store(wanted, Ordering::Relaxed);
+    }
+}
+
+/// Tells that a run ended, if it took its time, no window of ours has the focus, and somebody wants to know.
 pub fn of_end(app: &AppHandle, lab: &str, kind: RunKind, ended: Result<String, deploy::Error>, took: Duration) {
     let looks = app.webview_windows().values().any(|window| window.is_focused().unwrap_or(false));
-    if took < LONG || looks {
+    if took < LONG || looks || !app.state::<Wanted>().0.load(Ordering::Relaxed) {
         return;
     }
     let (title, body) = words(lab, kind, ended);

@@ -163,6 +163,8 @@ export const commands = {
 	unlock: (passphrase: string) => __TAURI_INVOKE<boolean>("unlock", { passphrase }),
 	/**  What there is to know of the application. */
 	appInfo: () => __TAURI_INVOKE<AppInfo>("app_info"),
+	/**  Says whether the desktop is told of long runs that end while no window has the focus. */
+	setNotifications: (on: boolean) => __TAURI_INVOKE<null>("set_notifications", { on }),
 	/**  Ends the application: cancels what is at work, waits for it, and leaves. */
 	quit: () => __TAURI_INVOKE<null>("quit"),
 };

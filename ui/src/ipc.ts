@@ -19,7 +19,10 @@ export const onCloseAsked = (callback: (labs: string[]) => void) => ending(event
 export const onLockChanged = (callback: (locked: boolean) => void) => ending(events.lockChanged.listen((event) => callback(event.payload)));
 /** Calls back with what only a person can say, and with the ids of questions that are over. */
 export function onQuestion(asked: (question: Question) => void, gone: (id: number) => void): () => void {
-  const ends = [ending(events.question.listen((event) => asked(event.payload))), ending(events.questionGone.listen((event) => gone(event.payload)))];
+  const listening = [events.question.listen((event) => asked(event.payload)), events.questionGone.listen((event) => gone(event.payload))];
+  // What was asked before this page listened is asked again by that.
+  void Promise.all(listening).then(() => commands.appInfo());
+  const ends = listening.map(ending);
   return () => ends.forEach((end) => end());
 }
 /** Calls back with what the engine says in passing. */

@@ -17,6 +17,7 @@ use crate::{
     desk::Desk,
     dialogs::shown,
     error::{CommandError, CommandResult},
+    notifications::Wanted,
     questions::Questions,
 };
 
@@ -48,6 +49,14 @@ pub async fn app_info(engine: State<'_, Engine>, questions: State<'_, Questions>
         })
     })
     .await
+}
+
+/// Says whether the desktop is told of long runs that end while no window has the focus.
+#[tauri::command]
+#[specta::specta]
+pub async fn set_notifications(wanted: State<'_, Wanted>, on: bool) -> CommandResult<()> {
+    wanted.set(on);
+    Ok(())
 }
 
 /// What a lab's folder is opened with.

@@ -77,5 +77,6 @@ const NAMES: &[&str] = &[
     "lock_now",
     "unlock",
     "app_info",
+    "set_notifications",
     "quit",
 ];

@@ -7,7 +7,7 @@ import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Toasts } from "../components/toasts";
 import { useIdleLock } from "../features/settings/idle-lock";
-import { onLockChanged, onNote, onStale } from "../ipc";
+import { ipc, onLockChanged, onNote, onStale } from "../ipc";
 import { listenForKeys, useActions } from "../lib/actions";
 import { setPrefs, usePrefs } from "../lib/prefs";
 import { labsQuery, lockQuery } from "../lib/queries";
@@ -23,11 +23,17 @@ export function Shell() {
   const client = useQueryClient();
   const page = useLocation({ select: (location) => location.href });
   const lock = useQuery(lockQuery);
+  const { notifications } = usePrefs();
   useEffect(() => onStale((resource) => void client.invalidateQueries({ queryKey: [resource] })), [client]);
   useEffect(() => onLockChanged(() => void client.invalidateQueries()), [client]);
   useEffect(() => onNote(mention), []);
   useEffect(listenForKeys, []);
   useEffect(() => setPrefs({ page }), [page]);
+  const locked = lock.data?.locked ?? true;
+  useEffect(() => {
+    // While it is locked nothing is taken from the page.
+    if (!locked) void ipc.setNotifications(notifications);
+  }, [notifications, locked]);
   if (lock.data?.locked) return <LockScreen />;
   return (
     <Tooltip.Provider delayDuration={500}>

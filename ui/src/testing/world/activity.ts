@@ -49,6 +49,7 @@ export const activity: Answers = {
   setLock: () => null,
   lockNow: () => null,
   unlock: ({ passphrase }) => passphrase === "right",
+  setNotifications: () => null,
   appInfo: () => ({ version: "0.1.0", data_dir: "/home/ada/.local/share/vlm", first_start: false }),
   quit: () => null,
 };
