@@ -1,8 +1,26 @@
-// Bodies of tables: all rows of a short one, those in sight of a long one.
+// Heads and bodies of tables; of a long one, the rows in sight.
 
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useLayoutEffect, useRef, useState } from "react";
+import { cn } from "../lib/cn";
 import { usePrefs } from "../lib/prefs";
+import { table } from "./frame";
+
+/** A table's titles, each with the classes of its column; `end` are those of a last column without a title. */
+export function Head({ columns, end, cut }: { columns: [title: string, width: string][]; end?: string; cut?: boolean }) {
+  return (
+    <thead>
+      <tr>
+        {columns.map(([title, width]) => (
+          <th key={title} scope="col" className={cn(table.head, width, cut && "truncate")}>
+            {title}
+          </th>
+        ))}
+        {end && <td className={cn(table.head, end)} />}
+      </tr>
+    </thead>
+  );
+}
 
 /** So many rows cost nothing worth saving. */
 const SHORT = 100;

@@ -9,7 +9,7 @@ import { Button } from "../../components/button";
 import { Empty, Loading, table } from "../../components/frame";
 import { type Entry, PointerMenu } from "../../components/menu";
 import { Failed, Notice } from "../../components/notice";
-import { Rows } from "../../components/rows";
+import { Head, Rows } from "../../components/rows";
 import { ipc } from "../../ipc";
 import { useActions } from "../../lib/actions";
 import { copy } from "../../lib/copy";
@@ -50,15 +50,7 @@ export function ActivityTable({ lab, text, labs, onClear, onLab }: { lab: string
     <>
       <div className={`${table.frame} shrink-0`}>
         <table className={`${table.table} min-w-[860px] table-fixed`} aria-label={c(($) => $.activity)}>
-          <thead>
-            <tr>
-              {columns.map(([title, width]) => (
-                <th key={title} scope="col" className={`${table.head} ${width}`}>
-                  {title}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <Head columns={columns} />
           <Rows items={rows.data} columns={columns.length} row={row} />
         </table>
       </div>

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { LabSummary } from "../../bindings";
 import { table } from "../../components/frame";
 import { type Entry, PointerMenu } from "../../components/menu";
-import { Rows } from "../../components/rows";
+import { Head, Rows } from "../../components/rows";
 import { Dot, State } from "../../components/state";
 import { useRowKeys } from "../../lib/row-keys";
 import { labState, machinesOf, moment, runKind, runState, sentence, type Tone } from "../../lib/words";
@@ -28,15 +28,7 @@ export function LabRows({ labs }: { labs: LabSummary[] }) {
   return (
     <div ref={list} className={table.frame}>
       <table className={`${table.table} min-w-[600px] table-fixed`} aria-label={c(($) => $.labs)}>
-        <thead>
-          <tr>
-            {columns.map(([title, width]) => (
-              <th key={title} scope="col" className={`${table.head} ${width}`}>
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Head columns={columns} />
         <Rows items={labs} columns={columns.length} row={(lab) => <LabRow key={lab.name} lab={lab} />} />
       </table>
     </div>

@@ -8,10 +8,12 @@ import { Button } from "../../components/button";
 import { table } from "../../components/frame";
 import { LoadMeter, MemoryMeter } from "../../components/host-meters";
 import { type Entry, Menu, PointerMenu } from "../../components/menu";
+import { Head } from "../../components/rows";
 import { State } from "../../components/state";
 import { commandError } from "../../ipc";
 import { copy } from "../../lib/copy";
 import { hostQuery } from "../../lib/queries";
+import { LabLinks } from "../labs/lab-links";
 import { useRowKeys } from "../../lib/row-keys";
 import { size } from "../../lib/sizes";
 import { sentence } from "../../lib/words";
@@ -35,16 +37,7 @@ export function HostTable({ hosts, onRemove }: { hosts: HostSummary[]; onRemove:
   return (
     <div ref={list} className={table.frame}>
       <table className={`${table.table} min-w-[960px] table-fixed`}>
-        <thead>
-          <tr>
-            {columns.map(([title, width]) => (
-              <th key={title} scope="col" className={`${table.head} ${width} truncate`}>
-                {title}
-              </th>
-            ))}
-            <td className={`${table.head} w-10`} />
-          </tr>
-        </thead>
+        <Head columns={columns} end="w-10" cut />
         <tbody>
           {hosts.map((host) => (
             <HostRow key={host.name} host={host} onRemove={() => onRemove(host)} />
@@ -105,16 +98,7 @@ function HostRow({ host, onRemove }: { host: HostSummary; onRemove: () => void }
           </>
         )}
         <td className={`${table.cell} truncate`} title={labs.join(", ")}>
-          {labs.length === 0 && <span className="text-dim">{t(($) => $.noLabs)}</span>}
-          {labs.slice(0, 4).map((lab, index) => (
-            <span key={lab}>
-              {index > 0 && ", "}
-              <Link to="/labs/$lab" params={{ lab }} className="hover:underline">
-                {lab}
-              </Link>
-            </span>
-          ))}
-          {labs.length > 4 && <span className="text-dim"> +{labs.length - 4}</span>}
+          <LabLinks labs={labs} most={4} none={t(($) => $.noLabs)} />
         </td>
         <td className="pr-1.5 text-right">
           <Menu entries={entries}>

@@ -6,7 +6,7 @@ import { Button } from "../../components/button";
 import { Loading, table } from "../../components/frame";
 import { type Entry, PointerMenu } from "../../components/menu";
 import { Failed } from "../../components/notice";
-import { Rows } from "../../components/rows";
+import { Head, Rows } from "../../components/rows";
 import { State } from "../../components/state";
 import { useActions } from "../../lib/actions";
 import { copy } from "../../lib/copy";
@@ -70,16 +70,7 @@ export function Catalog() {
       ) : (
         <div className={table.frame}>
           <table className={`${table.table} min-w-[820px] table-fixed`} aria-label={t(($) => $.catalog.title)}>
-            <thead>
-              <tr>
-                {columns.map(([title, width]) => (
-                  <th key={title} scope="col" className={`${table.head} ${width}`}>
-                    {title}
-                  </th>
-                ))}
-                <td className={`${table.head} w-48`} />
-              </tr>
-            </thead>
+            <Head columns={columns} end="w-48" />
             <Rows items={found} columns={6} row={(entry) => <EntryRow key={entry.name} entry={entry} makes={makes.get(entry.name)} busy={busy.has(entry.name)} />} />
           </table>
         </div>

@@ -8,8 +8,9 @@ import { Button } from "../../components/button";
 import { table } from "../../components/frame";
 import { type Entry, Menu, PointerMenu } from "../../components/menu";
 import { Failed, Notice } from "../../components/notice";
-import { Rows } from "../../components/rows";
+import { Head, Rows } from "../../components/rows";
 import { Dot, State } from "../../components/state";
+import { LabLinks } from "../labs/lab-links";
 import { ipc } from "../../ipc";
 import { copy } from "../../lib/copy";
 import { placesQuery } from "../../lib/queries";
@@ -35,16 +36,7 @@ export function ImageTable({ images, onRemove }: { images: Image[]; onRemove: (i
   return (
     <div ref={list} className={`${table.frame} shrink-0`}>
       <table className={`${table.table} min-w-[900px] table-fixed`} aria-label={t(($) => $.here)}>
-        <thead>
-          <tr>
-            {columns.map(([title, width]) => (
-              <th key={title} scope="col" className={`${table.head} ${width}`}>
-                {title}
-              </th>
-            ))}
-            <td className={`${table.head} w-10`} />
-          </tr>
-        </thead>
+        <Head columns={columns} end="w-10" />
         <Rows items={images} columns={8} row={(image) => <ImageRow key={image.name} image={image} onRemove={() => onRemove(image)} />} />
       </table>
     </div>
@@ -89,16 +81,7 @@ function ImageRow({ image, onRemove }: { image: Image; onRemove: () => void }) {
           <td className={`${table.cell} text-right`}>{size(file_mib)}</td>
           <td className={`${table.cell} text-dim`}>{moment(added)}</td>
           <td className={`${table.cell} truncate`} title={used_by.join(", ")}>
-            {used_by.length === 0 && <span className="text-dim">{t(($) => $.unused)}</span>}
-            {used_by.slice(0, 3).map((lab, index) => (
-              <span key={lab}>
-                {index > 0 && ", "}
-                <Link to="/labs/$lab" params={{ lab }} className="hover:underline">
-                  {lab}
-                </Link>
-              </span>
-            ))}
-            {used_by.length > 3 && <span className="text-dim"> +{used_by.length - 3}</span>}
+            <LabLinks labs={used_by} most={3} none={t(($) => $.unused)} />
           </td>
           <td className={table.cell}>
             <button type="button" className="-mx-1 rounded-ui px-1 font-mono text-dim hover:bg-selected hover:text-text" title={digest} aria-label={t(($) => $.actions.copyDigest, { name })} onClick={() => void copy(digest)}>

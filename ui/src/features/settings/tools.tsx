@@ -5,6 +5,7 @@ import type { AppSettings, PickFor, ToolInfo } from "../../bindings";
 import { Button } from "../../components/button";
 import { Loading, table } from "../../components/frame";
 import { Failed } from "../../components/notice";
+import { Head } from "../../components/rows";
 import { State } from "../../components/state";
 import { ipc } from "../../ipc";
 import { settingsQuery, toolsQuery } from "../../lib/queries";
@@ -55,15 +56,7 @@ function ToolTable({ tools }: { tools: ToolInfo[] }) {
   return (
     <div className={table.frame}>
       <table className={`${table.table} min-w-[720px] table-fixed`} aria-label={t(($) => $.parts.tools)}>
-        <thead>
-          <tr>
-            {columns.map(([title, width]) => (
-              <th key={title} scope="col" className={`${table.head} ${width}`}>
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Head columns={columns} />
         <tbody>
           {tools.map(({ name, path, version, digest, source: from, problem, remedy }) => (
             <tr key={name} className={table.row}>
