@@ -129,7 +129,6 @@ fn interface() -> Builder<tauri::Wry> {
             commands::runs::unfollow_run,
             commands::runs::list_runs,
             commands::runs::recent_runs,
-            commands::runs::run_steps,
             commands::hosts::list_hosts,
             commands::hosts::check_host,
             commands::hosts::host_things,

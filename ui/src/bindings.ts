@@ -82,8 +82,6 @@ export const commands = {
 	listRuns: (lab: string) => __TAURI_INVOKE<RunSummary[]>("list_runs", { lab }),
 	/**  The newest runs of all labs, newest first. Those at work are among them. */
 	recentRuns: (limit: number) => __TAURI_INVOKE<RunSummary[]>("recent_runs", { limit }),
-	/**  The steps of a run as they were noted, oldest first. */
-	runSteps: (run: RunId) => __TAURI_INVOKE<RunStep[]>("run_steps", { run }),
 	/**  All hosts, this computer first. */
 	listHosts: () => __TAURI_INVOKE<HostSummary[]>("list_hosts"),
 	/**  Connects to a host and looks at it. */
@@ -1196,16 +1194,6 @@ export type RunStatus =
 /**  Its process was gone before its end. */
 "cut_off";
 
-/**  A step of a run, as it was noted when it was done. */
-export type RunStep = {
-	/**  `apply/local`, `start/web-1` … */
-	step: string,
-	/**  Where it stood then. */
-	state: StepProgress,
-	/**  When, in milliseconds since 1970 (UTC). */
-	at_ms: number,
-};
-
 /**  A run in a list. */
 export type RunSummary = {
 	/**  The lab. */
@@ -1267,15 +1255,6 @@ export type SshConfigHost = {
 
 /**  Something changed: ask again. */
 export type Stale = Resource;
-
-/**  Where a step stands. */
-export type StepProgress = 
-/**  About to be done. */
-"begun" | 
-/**  Done. */
-"done" | 
-/**  Given up. */
-"failed";
 
 /**  What became of an Ansible task. */
 export type TaskOutcome = 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio_util::sync::CancellationToken;
+use vlm_lab::model::NetworkMode;
 
 use crate::{
     Resource,
@@ -19,7 +20,6 @@ use crate::{
     store::LabState,
     terraform::{Found, Terraform},
 };
-use vlm_lab::model::NetworkMode;
 
 /// What can be adopted, and the right to do it: it holds the lab's lock.
 pub struct Adoption {

@@ -30,7 +30,7 @@ use crate::{
     ansible, chain,
     failures::{self, Tool},
     hosts, images,
-    journal::{Journal, StepRecord, StepState},
+    journal::{Journal, StepState},
     labs,
     libvirt::{self, Thing},
     lock::{self, Lock},
@@ -356,7 +356,7 @@ impl Runs<'_> {
         let site = Site::open_any(self.engine, lab).await?;
         let mut work = Vec::new();
         for place in &site.places {
-            let mut planned = Planned { changes: Vec::new(), makes: Vec::new() };
+            let mut planned = Planned { changes: Vec::new(), makes: Vec::new(), outputs: false };
             if !place.lost && place.terraform.dir.join("main.tf").is_file() && place.terraform.has_state()? {
                 place.terraform.init(cancel).await?;
                 place.forget_what_is_gone(cancel).await?;
@@ -448,11 +448,6 @@ impl Runs<'_> {
     /// The newest runs of all labs, newest first; those at work are among them, however old.
     pub fn recent(&self, limit: u32) -> Result<Vec<RunSummary>, Error> {
         Ok(self.engine.store().recent_runs(limit)?.into_iter().map(|run| self.as_it_is(run)).collect())
-    }
-
-    /// The steps of a run as they were noted, oldest first.
-    pub fn steps(&self, run: RunId) -> Result<Vec<StepRecord>, Error> {
-        Ok(self.engine.store().journal_of(run)?)
     }
 
     /// Events of a run from `from_seq` on, at most `limit`, from the store: also of runs of other processes.
@@ -591,11 +586,14 @@ async fn apply_all(
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     for (place, work) in planned.site.places.iter().zip(&planned.work) {
-        if work.changes.is_empty() {
-            // A run that was cut off may have left some all the same.
-            place.remove_strays(journal).await?;
-        } else {
+        if !work.changes.is_empty() {
             apply(&planned.site, place, work, made, journal, cancel).await?;
+            continue;
+        }
+        // A run that was cut off may have left some all the same, and its outputs unsaid.
+        place.remove_strays(journal).await?;
+        if work.outputs {
+            apply_plan(place, cancel, |message| tell_terraform(journal, message)).await?;
         }
     }
     Ok(())

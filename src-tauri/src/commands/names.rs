@@ -38,7 +38,6 @@ const NAMES: &[&str] = &[
     "unfollow_run",
     "list_runs",
     "recent_runs",
-    "run_steps",
     "list_hosts",
     "check_host",
     "host_things",

@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use vlm_engine::{
     Engine,
     deploy::{self, PlannedRun},
-    journal::{StepRecord, StepState},
     runs::{RunEvent, RunId, RunKind, RunSummary},
 };
 use vlm_lab::{
@@ -86,30 +85,6 @@ pub struct ResumePlan {
     pub run: RunSummary,
     /// What is left to do, to be confirmed as any plan; none where the run is begun anew as it is.
     pub plan: Option<Plan>,
-}
-
-/// A step of a run, as it was noted when it was done.
-#[derive(Debug, Serialize, Type)]
-pub struct RunStep {
-    /// `apply/local`, `start/web-1` …
-    pub step: String,
-    /// Where it stood then.
-    pub state: StepProgress,
-    /// When, in milliseconds since 1970 (UTC).
-    #[specta(type = u32)]
-    pub at_ms: i64,
-}
-
-/// Where a step stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Type)]
-#[serde(rename_all = "snake_case")]
-pub enum StepProgress {
-    /// About to be done.
-    Begun,
-    /// Done.
-    Done,
-    /// Given up.
-    Failed,
 }
 
 /// A machine or network in a plan, with the resources that stand behind it.
@@ -296,23 +271,6 @@ pub async fn list_runs(engine: State<'_, Engine>, lab: String) -> CommandResult<
 #[specta::specta]
 pub async fn recent_runs(engine: State<'_, Engine>, limit: u32) -> CommandResult<Vec<RunSummary>> {
     blocking(&engine, move |engine| engine.runs().recent(limit)).await
-}
-
-/// The steps of a run as they were noted, oldest first.
-#[tauri::command]
-#[specta::specta]
-pub async fn run_steps(engine: State<'_, Engine>, run: RunId) -> CommandResult<Vec<RunStep>> {
-    let steps = blocking(&engine, move |engine| engine.runs().steps(run)).await?;
-    let step = |record: StepRecord| RunStep {
-        step: record.step,
-        state: match record.state {
-            StepState::Begun => StepProgress::Begun,
-            StepState::Done => StepProgress::Done,
-            StepState::Failed => StepProgress::Failed,
-        },
-        at_ms: record.at_ms,
-    };
-    Ok(steps.into_iter().map(step).collect())
 }
 
 /// Plans, and keeps the plan in the place of the lab's.

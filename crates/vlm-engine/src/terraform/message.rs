@@ -132,6 +132,13 @@ pub fn parse(line: &str) -> Message {
 struct PlanDocument {
     #[serde(default)]
     resource_changes: Vec<ResourceChange>,
+    #[serde(default)]
+    output_changes: BTreeMap<String, OutputChange>,
+}
+
+#[derive(Deserialize)]
+struct OutputChange {
+    actions: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -163,7 +170,8 @@ pub fn planned(plan: &str) -> Result<Planned, serde_json::Error> {
     let raw = document.resource_changes.iter().filter(|raw| raw.change.actions.iter().any(|action| action == "create"));
     let makes = raw.filter_map(|raw| Known::of(raw.address.clone(), &raw.kind, raw.change.after.as_ref()?)).collect();
     let changes = document.resource_changes.into_iter().filter(|raw| raw.mode != "data").filter_map(change).collect();
-    Ok(Planned { changes, makes })
+    let outputs = document.output_changes.values().any(|change| change.actions.iter().any(|action| action != "no-op"));
+    Ok(Planned { changes, makes, outputs })
 }
 
 #[derive(Deserialize)]

@@ -170,6 +170,8 @@ pub struct Planned {
     pub changes: Vec<Change>,
     /// What it makes on the host, or makes anew.
     pub makes: Vec<Known>,
+    /// Whether the state's outputs are to be written: an apply that was killed at its end has made all and not said so there.
+    pub outputs: bool,
 }
 
 /// Terraform in one directory.

@@ -248,7 +248,6 @@ export const runs: Answers = {
   followRun: (args) => follow(args, eventsOf(args.run)),
   unfollowRun: () => null,
   cancelRun: () => true,
-  runSteps: () => [],
   startPlan: ({ lab }) => {
     if (lab === "k8s") throw { code: "images_to_pull", message: "1 image must be downloaded first", hint: null, details: ["debian-13"] };
     if (lab === "ad-domain") return { ...shopPlan, lab, things: [], starts: [], configures: [], warnings: [], empty: true };
