@@ -519,7 +519,7 @@ async fn carry_out(planned: &PlannedRun, journal: &Journal, cancel: &Cancellatio
         RunKind::Start => {
             let count = planned.starts.len();
             let (_all, made) = watch::channel(Made::All);
-            bring_up(&planned.site, &planned.starts, &planned.configures, made, journal, cancel).await?;
+            bring_up(&planned.site, &planned.starts, &planned.configures, made, &LetGo::default(), journal, cancel).await?;
             journal.step("publish", planned.site.publish(journal)).await?;
             Ok(format!("{} started", machines(count)))
         }
@@ -532,13 +532,20 @@ async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationTo
     let site = &planned.site;
     let begun = Instant::now();
     let (made, seen) = watch::channel(Made::default());
+    let let_go = Arc::new(LetGo::default());
+    // All end with this function.
+    let mut held = Vec::new();
+    for (place, work) in site.places.iter().zip(&planned.work) {
+        held.push(place.hold_back(&work.changes, let_go.clone()).await?);
+    }
     let applied = async {
         let applied = apply_all(planned, &made, journal, cancel).await;
         made.send_replace(if applied.is_ok() { Made::All } else { Made::NoMore });
         applied
     };
     // Machines come up while others are still being made.
-    let (applied, up) = tokio::join!(applied, bring_up(site, &planned.starts, &planned.configures, seen, journal, cancel));
+    let up = bring_up(site, &planned.starts, &planned.configures, seen, &let_go, journal, cancel);
+    let (applied, up) = tokio::join!(applied, up);
     applied?;
     let names: Vec<&str> = site.machines.iter().map(|machine| machine.name.as_str()).collect();
     site.engine.store().keep_machines(site.row.id, &names)?;
@@ -550,7 +557,10 @@ async fn deploy(planned: &PlannedRun, journal: &Journal, cancel: &CancellationTo
     Ok(format!("{} ready after {} s", machines(site.machines.len()), begun.elapsed().as_secs()))
 }
 
-/// Which machines are there to be powered on.
+/// New machines whose turn has come; the others are held back.
+pub(crate) type LetGo = std::sync::Mutex<BTreeSet<String>>;
+
+/// Which machines are there to be started.
 #[derive(Debug)]
 pub(crate) enum Made {
     /// These; others may come.
@@ -633,12 +643,7 @@ async fn apply(
         }
         tell_terraform(journal, message);
     };
-    let apply = async {
-        // Ends with this block.
-        let _held = place.hold_back(&work.changes, made.subscribe()).await?;
-        apply_plan(place, cancel, tell).await
-    };
-    let applied = journal.step(&place.step("apply"), apply).await;
+    let applied = journal.step(&place.step("apply"), apply_plan(place, cancel, tell)).await;
     // A failure of the apply matters more than one of clearing up, which the next run does again.
     let cleared = place.remove_strays(journal).await;
     applied.and(cleared)?;
@@ -782,6 +787,7 @@ async fn bring_up(
     starts: &[String],
     configures: &[String],
     mut made: watch::Receiver<Made>,
+    let_go: &LetGo,
     journal: &Journal,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
@@ -827,6 +833,7 @@ async fn bring_up(
             };
             for name in startable {
                 standing.insert(name.clone(), Standing::Under);
+                let_go.lock().expect("nobody panics with it").insert(name.clone());
                 let machine = site.machines.iter().find(|machine| machine.name == name);
                 let host = &machine.expect("only the lab's machines are brought up").host;
                 let (site, journal, cancel, states, plays) =

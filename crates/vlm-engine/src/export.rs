@@ -51,7 +51,6 @@ pub fn export(engine: &Engine, name: &str, dir: &Path) -> Result<Vec<String>, Er
         return Err(Error::ImagesToBuild(missing));
     }
     let context = Context {
-        start: true,
         host_keys: keys.of_machines(&machines)?,
         lab_key: keys.lab.public.clone(),
         ..context(engine, &row, &lab, host, remote.as_ref())?
@@ -105,7 +104,6 @@ fn context(engine: &Engine, row: &LabRow, lab: &Lab, host: &str, remote: Option<
         libvirt_uri: remote.map_or(Target::LocalSystem.uri(), Remote::libvirt_uri),
         pool: engine.settings().pool().to_owned(),
         domain_type: if lab.acceleration == Acceleration::Tcg { DomainType::Qemu } else { DomainType::Kvm },
-        start: false,
         base_volumes: images.iter().map(|row| (row.name.clone(), format!("{}.qcow2", row.digest))).collect(),
         host_keys: Default::default(),
         lab_key: "(the lab's own public key)".to_owned(),

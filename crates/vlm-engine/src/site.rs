@@ -26,7 +26,7 @@ use crate::{
     Engine,
     acceleration::{self, Accelerated},
     ansible::message::TaskEvent,
-    deploy::{Error, Made},
+    deploy::{Error, LetGo},
     hosts::{self, Host},
     images,
     journal::{Journal, fault},
@@ -138,7 +138,6 @@ impl Site {
             libvirt_uri: String::new(),
             pool: engine.settings().pool().to_owned(),
             domain_type: render::DomainType::Qemu,
-            start: false,
             base_volumes: images.iter().map(|(name, digest)| (name.clone(), format!("{digest}.qcow2"))).collect(),
             host_keys: if whatever { BTreeMap::new() } else { keys.of_machines(&machines)? },
             lab_key: keys.lab.public.clone(),
@@ -311,7 +310,8 @@ impl Site {
         }
         let (mut starts, mut configures) = (Vec::new(), Vec::new());
         for machine in &self.machines {
-            let on = states.get(&machine.name).is_some_and(|state| state.is_active());
+            // One that is held goes on: a run that was cut off may have left it so.
+            let on = states.get(&machine.name).is_some_and(|state| state.is_active() && *state != DomainState::Paused);
             if !on || made.contains(&(machine.host.as_str(), machine.name.as_str())) {
                 starts.push(machine.name.clone());
             } else if rows.get(&machine.name).is_none_or(|row| !row.ready)
@@ -518,35 +518,38 @@ impl Place {
         (self.facts.cpus as usize).clamp(2, 10)
     }
 
-    /// Suspends each domain that `changes` make as soon as it runs, until it is `made` or the result is dropped.
+    /// Suspends each domain that `changes` make as soon as it runs, unless it is `let_go`, until the result is dropped.
     ///
-    /// The provider starts every domain it makes and then powers it off, `running = false` or not. On a busy host that
-    /// takes seconds: enough for cloud-init to begin, and to be cut off, before the machine's turn has come.
-    pub(crate) async fn hold_back(&self, changes: &[Change], made: watch::Receiver<Made>) -> Result<JoinSet<()>, Error> {
-        let coming: HashMap<String, String> = changes
+    /// The provider starts every domain that it makes; `Connection::start` lets it go on when the machine's turn has come.
+    pub(crate) async fn hold_back(&self, changes: &[Change], let_go: Arc<LetGo>) -> Result<JoinSet<()>, Error> {
+        let mut tasks = JoinSet::new();
+        let mut coming: HashMap<String, String> = changes
             .iter()
             .filter(|change| change.resource() == "libvirt_domain.machine")
             .filter(|change| matches!(change.kind, ChangeKind::Create | ChangeKind::Replace))
             .map(|change| (self.domain(change.machine()), change.machine().to_owned()))
             .collect();
+        if coming.is_empty() {
+            return Ok(tasks);
+        }
         // A domain that is to be replaced runs on until Terraform takes it away: only another UUID is the new one.
         let old: BTreeSet<String> = self.connection.domains().await?.into_iter().map(|domain| domain.uuid).collect();
         let connection = self.connection.clone();
-        let mut tasks = JoinSet::new();
         tasks.spawn(async move {
+            let is_let_go = |machine: &String| let_go.lock().expect("nobody panics with it").contains(machine);
             let mut looks = connection.looks(LOOK_AT_LEAST_EVERY);
             while !coming.is_empty() {
                 looks.next().await;
                 let Ok(domains) = connection.domains().await else { continue };
                 for domain in domains.iter().filter(|one| one.state == DomainState::Running && !old.contains(&one.uuid)) {
-                    let Some(machine) = coming.get(&domain.name).filter(|machine| !made.borrow().has(machine)) else {
-                        continue;
-                    };
-                    // Powered off in this moment, perhaps: as good.
-                    let _ = connection.suspend(&domain.name).await;
-                    // Made and powered on by us since it was listed: then it must not be held.
-                    if made.borrow().has(machine) {
+                    let Some(machine) = coming.get(&domain.name) else { continue };
+                    let held = if is_let_go(machine) { Ok(()) } else { connection.suspend(&domain.name).await };
+                    // Let go since it was looked at, perhaps: then nobody else would wake it.
+                    if is_let_go(machine) {
                         let _ = connection.resume(&domain.name).await;
+                    }
+                    if held.is_ok() {
+                        coming.remove(&domain.name);
                     }
                 }
             }

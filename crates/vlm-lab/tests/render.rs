@@ -46,94 +46,93 @@ fn terraform_reads_all_that_differs_from_a_variables_file() {
         &terraform_files(&lab(TWO_MACHINES)),
         "terraform.tfvars.json",
         expect![[r#"
-        {
-          "libvirt_uri": "qemu:///system",
-          "pool": "vlm",
-          "domain_type": "qemu",
-          "start": false,
-          "networks": {
-            "lan": {
-              "name": "pair.lan",
-              "bridge": "vlm06bd5261",
-              "mode": "nat",
-              "addresses": [
-                "10.77.1.0/24"
-              ],
-              "domain": "pair.lab",
-              "dhcp": true,
-              "dns": true
-            },
-            "back": {
-              "name": "pair.back",
-              "bridge": "vlmae402c90",
-              "mode": "none",
-              "addresses": [
-                "10.77.2.0/24"
-              ],
-              "domain": "pair.lab",
-              "dhcp": false,
-              "dns": true
-            }
-          },
-          "machines": {
-            "web-1": {
-              "name": "pair.web-1",
-              "description": "the \"front\"",
-              "vcpus": 1,
-              "memory_mib": 512,
-              "base_volume": "sha256-0123.qcow2",
-              "system_disk_bytes": 4294967296,
-              "disks": [],
-              "seed": "seeds/web-1.79026d3a9a548e47.iso",
-              "firmware": {
-                "code": "/firmware/CODE.fd",
-                "nvram_template": "/firmware/VARS.fd"
-              },
-              "nics": [
-                {
-                  "network": "lan",
-                  "bridge": null,
-                  "mac": "52:54:00:09:fc:ad",
-                  "address": "10.77.1.211",
-                  "hostname": "web-1"
+            {
+              "libvirt_uri": "qemu:///system",
+              "pool": "vlm",
+              "domain_type": "qemu",
+              "networks": {
+                "lan": {
+                  "name": "pair.lan",
+                  "bridge": "vlm06bd5261",
+                  "mode": "nat",
+                  "addresses": [
+                    "10.77.1.0/24"
+                  ],
+                  "domain": "pair.lab",
+                  "dhcp": true,
+                  "dns": true
                 },
-                {
-                  "network": "back",
-                  "bridge": null,
-                  "mac": "52:54:00:84:75:69",
-                  "address": null,
-                  "hostname": null
+                "back": {
+                  "name": "pair.back",
+                  "bridge": "vlmae402c90",
+                  "mode": "none",
+                  "addresses": [
+                    "10.77.2.0/24"
+                  ],
+                  "domain": "pair.lab",
+                  "dhcp": false,
+                  "dns": true
                 }
-              ]
-            },
-            "db": {
-              "name": "pair.db",
-              "description": null,
-              "vcpus": 1,
-              "memory_mib": 1024,
-              "base_volume": "sha256-0123.qcow2",
-              "system_disk_bytes": 4294967296,
-              "disks": [
-                {
-                  "name": "data",
-                  "size_bytes": 10737418240
+              },
+              "machines": {
+                "web-1": {
+                  "name": "pair.web-1",
+                  "description": "the \"front\"",
+                  "vcpus": 1,
+                  "memory_mib": 512,
+                  "base_volume": "sha256-0123.qcow2",
+                  "system_disk_bytes": 4294967296,
+                  "disks": [],
+                  "seed": "seeds/web-1.79026d3a9a548e47.iso",
+                  "firmware": {
+                    "code": "/firmware/CODE.fd",
+                    "nvram_template": "/firmware/VARS.fd"
+                  },
+                  "nics": [
+                    {
+                      "network": "lan",
+                      "bridge": null,
+                      "mac": "52:54:00:09:fc:ad",
+                      "address": "10.77.1.211",
+                      "hostname": "web-1"
+                    },
+                    {
+                      "network": "back",
+                      "bridge": null,
+                      "mac": "52:54:00:84:75:69",
+                      "address": null,
+                      "hostname": null
+                    }
+                  ]
+                },
+                "db": {
+                  "name": "pair.db",
+                  "description": null,
+                  "vcpus": 1,
+                  "memory_mib": 1024,
+                  "base_volume": "sha256-0123.qcow2",
+                  "system_disk_bytes": 4294967296,
+                  "disks": [
+                    {
+                      "name": "data",
+                      "size_bytes": 10737418240
+                    }
+                  ],
+                  "seed": "seeds/db.98d5138b24ca9792.iso",
+                  "firmware": null,
+                  "nics": [
+                    {
+                      "network": "lan",
+                      "bridge": null,
+                      "mac": "52:54:00:90:3c:f1",
+                      "address": "10.77.1.112",
+                      "hostname": "db"
+                    }
+                  ]
                 }
-              ],
-              "seed": "seeds/db.98d5138b24ca9792.iso",
-              "firmware": null,
-              "nics": [
-                {
-                  "network": "lan",
-                  "bridge": null,
-                  "mac": "52:54:00:90:3c:f1",
-                  "address": "10.77.1.112",
-                  "hostname": "db"
-                }
-              ]
+              }
             }
-          }
-        }
-    "#]],
+        "#]],
     );
 }
 
@@ -810,7 +809,6 @@ fn context(lab: &Lab) -> Context {
         libvirt_uri: "qemu:///system".into(),
         pool: "vlm".into(),
         domain_type: DomainType::Qemu,
-        start: false,
         base_volumes: machines.iter().map(|machine| (machine.image.clone(), "sha256-0123.qcow2".into())).collect(),
         host_keys: machines.iter().map(|machine| (machine.name.clone(), key_pair(&machine.name))).collect(),
         lab_key: "ssh-ed25519 AAAAlab".into(),

@@ -916,9 +916,14 @@ impl Connection {
         .await
     }
 
-    /// Asks a domain, by ACPI, to power off.
+    /// Asks a domain, by ACPI, to power off. A held one goes on first: it could not hear.
     pub async fn shut_down(&self, domain: &str) -> Result<(), Error> {
-        self.on_domain(domain, "shut down", |domain| if domain.is_active()? { domain.shutdown() } else { Ok(()) }).await
+        self.on_domain(domain, "shut down", |domain| match domain_state(domain.state()?.0.to_raw()) {
+            DomainState::ShutOff | DomainState::Crashed => Ok(()),
+            DomainState::Paused => domain.resume().and_then(|_| domain.shutdown()),
+            DomainState::Running | DomainState::ShuttingDown | DomainState::Suspended => domain.shutdown(),
+        })
+        .await
     }
 
     /// Asks a domain, by ACPI, to start anew.

@@ -25,8 +25,6 @@ pub struct Context {
     pub pool: String,
     /// Whether guests run under KVM or TCG.
     pub domain_type: DomainType,
-    /// Whether Terraform starts the machines it makes (an export), or leaves it to the engine, which does it in order.
-    pub start: bool,
     /// Name of each image's base volume in the pool.
     pub base_volumes: BTreeMap<String, String>,
     /// SSH host keys of the guests, by machine name.

@@ -26,7 +26,6 @@ pub fn terraform(lab: &Lab, machines: &[Machine], context: &Context) -> Files {
             DomainType::Kvm => "kvm",
             DomainType::Qemu => "qemu",
         },
-        start: context.start,
         networks: lab
             .networks
             .iter()
@@ -62,7 +61,6 @@ struct Variables<'a> {
     libvirt_uri: &'a str,
     pool: &'a str,
     domain_type: &'static str,
-    start: bool,
     networks: IndexMap<&'a str, NetworkValue>,
     machines: IndexMap<&'a str, MachineValue<'a>>,
 }
