@@ -42,7 +42,8 @@ screenshots: ui ## pictures of every page over fixed data, in shots/
 
 bench: ## measure what the goals are about, one run each
 	@scripts/setup --no-daemon build labs tests
-	cargo build --release -p vlm-cli
+	@$(MAKE) --no-print-directory ui
+	cargo build --release -p vlm-cli -p vlm-app
 	scripts/bench
 
 build: ## the application and the command line, release

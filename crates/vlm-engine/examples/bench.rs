@@ -8,6 +8,10 @@
 //!                                     leads a port of its own, which it prints, through one link to PORT of the host's loopback
 //!                                     interface, as the keeper of a lab's ports does; until its standard input ends
 //!     bench events DIR COUNT          stores COUNT events of a run in a database in DIR, and the same rows with SQLite alone
+//!     bench lab DIR COUNT             saves a lab `bench` of COUNT machines in an engine's data directory DIR
+//!     bench run DIR RATE SECONDS MACHINES
+//!                                     begins a run of that lab and prints its number; once its standard input says a line, it says
+//!                                     RATE events a second: lines of a log, or, with MACHINES, what deploys say of so many
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,7 +35,7 @@ use vlm_engine::{
     Dirs, Engine,
     journal::Journal,
     libvirt::{self, Target},
-    runs::{EventBody, ResourceState, RunKind, TaskOutcome},
+    runs::{EventBody, ResourceState, RunKind, RunStatus, TaskOutcome},
     ssh::{self, ask::Asker, kept::Kept, link::Remote},
     store::Store,
 };
@@ -64,9 +68,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             return link(remote, port.parse()?);
         }
         ["events", dir, count] => events(Path::new(dir), count.parse()?)?,
+        ["lab", dir, count] => lab(Path::new(dir), count.parse()?)?,
+        ["run", dir, rate, seconds, machines] => run(Path::new(dir), rate.parse()?, seconds.parse()?, machines.parse()?)?,
         _ => {
             return Err("usage: bench labs DIR COUNT | check COUNT ROUNDS | domains DIR SOCKET COUNT | \
-                        link USER ADDRESS IDENTITY HOST-KEY PORT | events DIR COUNT"
+                        link USER ADDRESS IDENTITY HOST-KEY PORT | events DIR COUNT | lab DIR COUNT | \
+                        run DIR RATE SECONDS MACHINES"
                 .into());
         }
     };
@@ -81,6 +88,12 @@ fn labs(dir: &Path, count: usize) -> Result<Value, Box<dyn Error>> {
         engine.labs().save(&text, dir, None)?;
     }
     Ok(json!({ "labs": engine.labs().list()?.len() }))
+}
+
+fn lab(dir: &Path, machines: usize) -> Result<Value, Box<dyn Error>> {
+    let engine = Engine::open(Dirs { data: dir.to_owned(), config: dir.join("no-settings"), state: dir.join("state") })?;
+    engine.labs().save(&lab_of(machines), dir, None)?;
+    Ok(json!({ "machines": machines }))
 }
 
 /// Each machine written out: replicas would spare most of the reading and checking.
@@ -138,7 +151,6 @@ fn check(count: usize, rounds: usize) -> Result<Value, Box<dyn Error>> {
         libvirt_uri: "qemu:///system".into(),
         pool: "vlm".into(),
         domain_type: DomainType::Kvm,
-        start: false,
         base_volumes: BTreeMap::from([("debian-12".into(), format!("{}.qcow2", "0".repeat(64)))]),
         host_keys: BTreeMap::new(),
         lab_key: key.public.clone(),
@@ -254,6 +266,33 @@ fn events(dir: &Path, count: usize) -> Result<Value, Box<dyn Error>> {
     let plain_stored = begun.elapsed();
     let per_second = |took: Duration| count as f64 / took.as_secs_f64();
     Ok(json!({ "ours": per_second(stored), "said": per_second(said), "plain": per_second(plain_stored) }))
+}
+
+/// What a run says that is under way, while somebody looks.
+fn run(dir: &Path, rate: usize, seconds: usize, machines: usize) -> Result<Value, Box<dyn Error>> {
+    const SLICES: usize = 100; // of a second
+    let store = Store::open(&dir.join("vlm.sqlite3"))?;
+    let run = store.begin_run("bench", RunKind::Deploy, 1)?;
+    let journal = Journal::new(store.clone(), run);
+    println!("{}", json!({ "run": run.0 }));
+    std::io::stdin().read_line(&mut String::new())?;
+    let begun = Instant::now();
+    let mut said = 0;
+    for slice in 1..=SLICES * seconds {
+        while said < slice * rate / SLICES {
+            match machines {
+                0 => journal.say(EventBody::Log { source: "ansible".into(), text: format!("line {said} of a playbook's output: ok") }),
+                _ => journal.say_of(&format!("m-{:04}", said % machines), body(said)),
+            }
+            said += 1;
+        }
+        std::thread::sleep((begun + Duration::from_secs(1) * slice as u32 / SLICES as u32).saturating_duration_since(Instant::now()));
+    }
+    let took = begun.elapsed();
+    journal.say(EventBody::step("that was all"));
+    tokio::runtime::Builder::new_current_thread().build()?.block_on(journal.flush());
+    store.end_run(run, RunStatus::Done, "that was all")?;
+    Ok(json!({ "said": said, "seconds": took.as_secs_f64() }))
 }
 
 /// How long the relay keeps what it is given, in each direction.
