@@ -162,7 +162,7 @@ export const commands = {
 	/**  What there is to know of the application. */
 	appInfo: () => __TAURI_INVOKE<AppInfo>("app_info"),
 	/**  Says whether the desktop is told of long runs that end while no window has the focus. */
-	setNotifications: (on: boolean) => __TAURI_INVOKE<null>("set_notifications", { on }),
+	setNotifications: (language: Language | null) => __TAURI_INVOKE<null>("set_notifications", { language }),
 	/**  Ends the application: cancels what is at work, waits for it, and leaves. */
 	quit: () => __TAURI_INVOKE<null>("quit"),
 };

@@ -17,7 +17,7 @@ use crate::{
     desk::Desk,
     dialogs::shown,
     error::{CommandError, CommandResult},
-    notifications::Wanted,
+    notifications::{Language, Wanted},
     questions::Questions,
 };
 
@@ -51,11 +51,11 @@ pub async fn app_info(engine: State<'_, Engine>, questions: State<'_, Questions>
     .await
 }
 
-/// Says whether the desktop is told of long runs that end while no window has the focus.
+/// Says whether, and in which language, the desktop is told of long runs that end while no window has the focus.
 #[tauri::command]
 #[specta::specta]
-pub async fn set_notifications(wanted: State<'_, Wanted>, on: bool) -> CommandResult<()> {
-    wanted.set(on);
+pub async fn set_notifications(wanted: State<'_, Wanted>, language: Option<Language>) -> CommandResult<()> {
+    wanted.set(language);
     Ok(())
 }
 

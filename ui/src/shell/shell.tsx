@@ -8,6 +8,7 @@ import { useTranslation } from "react-i18next";
 import { Toasts } from "../components/toasts";
 import { useIdleLock } from "../features/settings/idle-lock";
 import { ipc, onLockChanged, onNote, onStale } from "../ipc";
+import { language } from "../i18n";
 import { listenForKeys, useActions } from "../lib/actions";
 import { setPrefs, usePrefs } from "../lib/prefs";
 import { labsQuery, lockQuery } from "../lib/queries";
@@ -24,6 +25,7 @@ export function Shell() {
   const page = useLocation({ select: (location) => location.href });
   const lock = useQuery(lockQuery);
   const { notifications } = usePrefs();
+  const told = notifications ? language() : null;
   useEffect(() => onStale((resource) => void client.invalidateQueries({ queryKey: [resource] })), [client]);
   useEffect(() => onLockChanged(() => void client.invalidateQueries()), [client]);
   useEffect(() => onNote(mention), []);
@@ -32,8 +34,8 @@ export function Shell() {
   const locked = lock.data?.locked ?? true;
   useEffect(() => {
     // While it is locked nothing is taken from the page.
-    if (!locked) void ipc.setNotifications(notifications);
-  }, [notifications, locked]);
+    if (!locked) void ipc.setNotifications(told);
+  }, [told, locked]);
   if (lock.data?.locked) return <LockScreen />;
   return (
     <Tooltip.Provider delayDuration={500}>
