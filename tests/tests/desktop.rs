@@ -146,12 +146,14 @@ fn draw(window: &Window, words: &Words) {
     };
     for (place, name_of_it) in [(below(-120, 96), "web"), (below(120, 96), "db")] {
         window.drags(tool(words.machine), place);
-        window.waits_until(&node("machine", "machine").replacen("", "!!", 1), json!(true), SOON);
+        window.waits_until(&format!("{}?.value", labelled(name)), json!("machine"), SOON);
         window.fills(name, name_of_it);
     }
     window.drags(tool(words.isolated), below(0, 192));
     window.waits_until(&nodes("lane"), json!(2), SOON);
-    let handle = format!("{}.querySelector('.react-flow__handle-bottom')", node("machine", "db"));
+    window.picture("drawn");
+    eprintln!("{}", window.text());
+    let handle = node("machine", "db").replace("\"]'", "\"] .react-flow__handle-bottom'");
     window.drags(window.middle_of(&handle), window.middle_of(&node("lane", "back")));
 
     // Both machines, by a rectangle around them: deleted, brought back, and made small at once.
@@ -321,6 +323,11 @@ fn a_host_that_is_unplugged_during_a_deploy_is_named_and_the_run_is_resumed() {
     assert_eq!(host.inventory(), before);
 }
 
+/// The field with this label.
+fn labelled(label: &str) -> String {
+    format!("[...document.querySelectorAll('label')].find((label) => label.innerText === {})?.control", json!(label))
+}
+
 /// What draws the thing of a kind and name.
 fn node(kind: &str, name: &str) -> String {
     let id = json!(format!("{} {name}", &kind.replace("lane", "network")[..1]));
@@ -347,6 +354,7 @@ machines:
 const CTRL: char = '\u{e009}';
 const UNDO: &str = "\u{e009}z";
 const SAVE: &str = "\u{e009}s";
+const ALL: &str = "\u{e009}a";
 
 /// Whether desktop tests are wanted and can run here; else says why not, or fails where they are required.
 fn desktop_tests_run() -> bool {
@@ -519,15 +527,16 @@ impl Window {
     /// Writes into the field with this label, over what is there.
     #[track_caller]
     fn fills(&self, label: &str, text: &str) {
-        let find =
-            format!("[...document.querySelectorAll('label')].find((label) => label.innerText === {})?.control", json!(label));
+        let find = labelled(label);
         self.waits_until(&format!("!!{find}"), json!(true), SOON);
         let field = reference(&self.value(&find));
-        self.ask(&format!("element/{field}/clear"), json!({}));
-        self.ask(&format!("element/{field}/value"), json!({ "text": format!("{text}\n") }));
+        self.ask(&format!("element/{field}/click"), json!({}));
+        self.keys(ALL);
+        self.keys(&format!("{text}\u{e007}"));
     }
 
-    /// Answers the desktop's own dialog for a file, by its keys.
+    /// Answers the desktop's own dialog for a file, by its keys. It loses some while it opens its field for a path: they are
+    /// pressed again until it has its answer.
     #[track_caller]
     fn chooses_file(&self, path: &str) {
         let xdotool = |words: &[&str]| {
@@ -535,13 +544,23 @@ impl Window {
             command.args(words).env("DISPLAY", &self.display);
             Running::start(command).end(SOON)
         };
-        let dialog = xdotool(&["search", "--sync", "--onlyvisible", "--name", "^Open"]).ends(0).out;
-        self.picture("dialog");
-        let dialog = dialog.split_whitespace().last().expect("xdotool prints it").to_owned();
-        xdotool(&["windowfocus", "--sync", &dialog]).ends(0);
-        xdotool(&["type", path]).ends(0);
-        self.picture("dialog2");
-        xdotool(&["key", "Return"]).ends(0);
+        let dialog = || xdotool(&["search", "--onlyvisible", "--name", "^Open"]).out.lines().last().map(str::to_owned);
+        let until = Instant::now() + SOON;
+        let mut answered = false;
+        loop {
+            match dialog() {
+                Some(_) if answered && Instant::now() < until - SOON / 2 => {}
+                Some(dialog) => {
+                    xdotool(&["windowfocus", "--sync", &dialog, "key", "ctrl+l", "ctrl+a", "type", path]);
+                    xdotool(&["key", "Return"]);
+                    answered = true;
+                }
+                None if answered => return,
+                None => {}
+            }
+            assert!(Instant::now() < until, "the dialog for a file is not there, or does not take {path}");
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Has the page in a language.
