@@ -1,11 +1,11 @@
-import { screen, within } from "@testing-library/react";
+import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test } from "vitest";
 import { lab, machine } from "../testing/fake";
 import { accessible, open } from "../testing/render";
 
 const grid = () => screen.findByRole("grid", { name: "Machines of shop" });
-const chosen = async () => within(await grid()).getAllByRole("row", { selected: true }).map((row) => row.querySelector("a")?.textContent);
+const chosen = async () => within(await grid()).queryAllByRole("row", { selected: true }).map((row) => row.querySelector("a")?.textContent);
 
 describe("a lab", () => {
   test("its machines are chosen by keys, and switched together", async () => {
@@ -28,6 +28,28 @@ describe("a lab", () => {
     expect(document.activeElement?.textContent).toBe("Leave it on");
     await user.click(within(dialog).getByRole("button", { name: "Force off 3 machines" }));
     expect(asked.at(-1)).toMatchObject({ action: "force_off", machines: ["cache", "web-1", "web-2"] });
+    await accessible();
+  });
+
+  test("what is chosen in the topology is chosen in the table, and the other way round", async () => {
+    await open("/labs/shop");
+    await grid();
+    const drawn = async (id: string) => (await screen.findByRole("region", { name: "Topology" })).querySelector(`[data-id="${id}"]`)!;
+    await waitFor(async () => expect(await drawn("m web")).toBeTruthy());
+    const selected = () => [...document.querySelectorAll(".react-flow__node.selected")].map((node) => node.getAttribute("data-id"));
+    fireEvent.click(await drawn("m db"));
+    await waitFor(async () => expect(await chosen()).toEqual(["db"]));
+    expect(selected()).toEqual(["m db"]);
+    // One with replicas stands for them all.
+    fireEvent.click(await drawn("m web"));
+    await waitFor(async () => expect(await chosen()).toEqual(["web-1", "web-2"]));
+    fireEvent.click(await drawn("n lan"));
+    await waitFor(async () => expect(await chosen()).toEqual([]));
+    expect(selected()).toEqual(["n lan"]);
+    const user = userEvent.setup();
+    await user.click(within(await grid()).getByRole("checkbox", { name: "Choose web-2" }));
+    await user.click(within(await grid()).getByRole("checkbox", { name: "Choose cache" }));
+    expect(selected().sort()).toEqual(["m cache", "m web", "n lan"]);
     await accessible();
   });
 
