@@ -5,8 +5,7 @@ import { Background, BackgroundVariant, MiniMap, type NodeChange, ReactFlow, Rea
 import { type ReactNode, type Ref, useCallback, useEffect, useImperativeHandle, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { DesignedMachine, Problem } from "../../bindings";
-import type { Worded } from "../../lib/words";
-import { graphs, type Thing } from "./graph";
+import { graphs, type Live, type Thing } from "./graph";
 import { type Box, bounds, boxes, boxOf, GRID, inside, type Layout, type Point, sorted, type ThingId } from "./layout";
 import type { Design } from "./model";
 import { Links } from "./links";
@@ -33,7 +32,7 @@ type Props = {
   onSelect: (change: (before: ReadonlySet<ThingId>) => ReadonlySet<ThingId>) => void;
   derived?: DesignedMachine[];
   problems?: Problem[];
-  live?: Map<string, Worded> | null;
+  live?: Map<string, Live> | null;
   found?: ReadonlySet<ThingId>;
   snaps?: boolean;
   view?: View | null;

@@ -2,6 +2,7 @@ import { emit } from "@tauri-apps/api/event";
 import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
+import type { Phase, RunEvent } from "../../bindings";
 import { lab, machine } from "../../testing/fake";
 import { accessible, open } from "../../testing/render";
 import { designs } from "../../testing/world/designs";
@@ -177,4 +178,12 @@ test("live states are words, too", async () => {
     ["db", { tone: "stopped", word: "shut off" }],
   ]);
   expect(states({ ...status, state: "designed" })).toBeNull();
+  // While they come up, replicas are as far as the last of them.
+  const { advance, begin } = await import("../runs/progress");
+  const phase = (seq: number, machine: string, phase: Phase): RunEvent => ({ run: 1, seq, at_ms: seq, machine, body: { kind: "phase", phase, address: null } });
+  const run = advance(begin(), [phase(1, "web-1", "ssh"), phase(2, "web-2", "booting"), phase(3, "db", "configured")]);
+  expect([...states(status, run.machines)!].map(([name, { reached }]) => [name, reached])).toEqual([
+    ["web", 2],
+    ["db", 6],
+  ]);
 });

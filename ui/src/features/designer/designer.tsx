@@ -9,8 +9,8 @@ import { Resizable } from "../../components/split";
 import { useActions } from "../../lib/actions";
 import { catalogQuery, hostsQuery, imagesQuery, schemaQuery } from "../../lib/queries";
 import { mention } from "../../lib/toasts";
-import type { Worded } from "../../lib/words";
 import { Canvas, type CanvasHandle } from "./canvas";
+import type { Live } from "./graph";
 import { useClipboard } from "./clipboard";
 import { copied, extentAt, freeCidr, freeName, namesOf, pasted } from "./edit";
 import { TextEditor, type EditorHandle } from "./editor";
@@ -40,7 +40,7 @@ function useWide() {
   );
 }
 
-export function Designer({ designer, live, onOpen }: { designer: State; live: Map<string, Worded> | null; onOpen: ((machine: string) => void) | null }) {
+export function Designer({ designer, live, onOpen }: { designer: State; live: Map<string, Live> | null; onOpen: ((machine: string) => void) | null }) {
   const { t } = useTranslation("designer");
   const { design, layout, selection, picked, now } = designer;
   const canvas = useRef<CanvasHandle>(null);

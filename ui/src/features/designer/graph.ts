@@ -3,12 +3,12 @@
 import type { Node } from "@xyflow/react";
 import { Position } from "@xyflow/react";
 import type { DesignedMachine, Problem, Severity } from "../../bindings";
-import type { Worded } from "../../lib/words";
+import { phases, phaseWord, type Worded } from "../../lib/words";
 import { type Box, boxOf, groupId, LANE, type Layout, linkId, MACHINE, machineId, networkId, noteId, type ThingId } from "./layout";
 import type { Design, Machine } from "./model";
 import { type Role, role } from "./roles";
 
-export type MachineData = { name: string; role: Role; figures: string; address: string; replicas: number; tone: Worded["tone"] | null; state: string; severity: Severity | null; found: boolean };
+export type MachineData = { name: string; role: Role; figures: string; address: string; replicas: number; tone: Worded["tone"] | null; state: string; reached: number | null; severity: Severity | null; found: boolean };
 export type LaneData = { name: string; mode: string; cidr: string; machines: number; severity: Severity | null; found: boolean };
 export type NoteData = { id: string; text: string };
 export type FrameData = { id: string; title: string };
@@ -20,6 +20,9 @@ export type NoteNode = Node<NoteData, "note">;
 export type FrameNode = Node<FrameData, "frame">;
 export type Thing = MachineNode | LaneNode | NoteNode | FrameNode;
 
+/** How a machine is; while a run brings it up, how many of the phases are behind it. */
+export type Live = Worded & { reached?: number };
+
 export type Shown = {
   design: Design;
   layout: Layout;
@@ -29,7 +32,7 @@ export type Shown = {
   derived: DesignedMachine[];
   problems: Problem[];
   /** States by the machine's name in the file. */
-  live: Map<string, Worded> | null;
+  live: Map<string, Live> | null;
   found: ReadonlySet<ThingId>;
 };
 
@@ -103,7 +106,8 @@ function thingsOf({ design, layout, moving, selection, derived, problems, live, 
       address: addressOf(machine, bySpec.get(machine.name) ?? []),
       replicas: machine.replicas ?? 0,
       tone: state?.tone ?? null,
-      state: state?.word ?? "",
+      state: state?.reached ? `${state.word}, ${phaseWord(phases[state.reached - 1]!)}` : (state?.word ?? ""),
+      reached: state?.reached ?? null,
       severity: worst.get(`machines.${machine.name}`) ?? null,
       found: found.has(id),
     }, { ariaLabel: state ? `${machine.name}, ${state.word}` : machine.name });

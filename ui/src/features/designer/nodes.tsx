@@ -2,11 +2,11 @@
 
 import { type ConnectionLineComponentProps, Handle, type NodeProps, NodeResizeControl, NodeResizer, Position, useConnection } from "@xyflow/react";
 import { Activity, Cable, Cloud, Container, Crosshair, Database, Globe, HardDrive, Layers, Lock, type LucideIcon, Mail, Monitor, Network, Route, Router, ScrollText, Server, ShieldHalf, Signpost, Split, Target, Users, Zap } from "lucide-react";
-import { createContext, memo, useContext } from "react";
+import { createContext, memo, type ReactNode, useContext } from "react";
 import { useTranslation } from "react-i18next";
 import { Dot } from "../../components/state";
 import { cn } from "../../lib/cn";
-import type { Tone } from "../../lib/words";
+import { phases, type Tone } from "../../lib/words";
 import type { FrameNode, LaneNode, MachineNode, NoteNode } from "./graph";
 import type { Role } from "./roles";
 
@@ -55,7 +55,7 @@ const fills: Record<Tone, string> = { running: "bg-running", changing: "bg-chang
 const ring = (selected: boolean | undefined, found: boolean) => (selected ? "border-accent ring-1 ring-accent" : found ? "border-attention ring-2 ring-attention" : "border-line-strong");
 
 const MachineThing = memo(function MachineThing({ data, selected }: NodeProps<MachineNode>) {
-  const { name, role, figures, address, replicas, tone, state, severity, found } = data;
+  const { name, role, figures, address, replicas, tone, state, reached, severity, found } = data;
   const zoom = useContext(Zoom);
   const editable = useContext(Editable);
   const edge = tone ? cn("border-l-[3px]", edges[tone]) : severity === "error" ? "border-l-[3px] border-l-failed" : "";
@@ -64,7 +64,13 @@ const MachineThing = memo(function MachineThing({ data, selected }: NodeProps<Ma
   return (
     <div className={cn("group flex h-full flex-col justify-center gap-0.5 rounded-ui border bg-raised px-2", ring(selected, found), edge)} title={state ? `${name}: ${state}` : name}>
       <div className="flex min-w-0 items-center gap-1.5">
-        <Icon className="size-4 shrink-0 text-dim" aria-hidden />
+        {reached === null || reached === phases.length ? (
+          <Icon className="size-4 shrink-0 text-dim" aria-hidden />
+        ) : (
+          <Readiness reached={reached}>
+            <Icon className="size-3 text-dim" aria-hidden />
+          </Readiness>
+        )}
         <span className="min-w-0 flex-1 truncate font-strong">{name}</span>
         {replicas > 0 && <span className="rounded-[4px] bg-selected px-1 text-small">×{replicas}</span>}
         {severity && !tone && <Dot tone={severity === "error" ? "failed" : "attention"} />}
@@ -83,6 +89,20 @@ const MachineThing = memo(function MachineThing({ data, selected }: NodeProps<Ma
     </div>
   );
 });
+
+/** A ring of a tick for each phase on the way to a configured machine. */
+function Readiness({ reached, children }: { reached: number; children: ReactNode }) {
+  const ticks = { fill: "none", strokeWidth: 2.5, pathLength: 10 * phases.length, r: 9, cx: 11, cy: 11 };
+  return (
+    <span className="relative -ml-0.5 grid size-5.5 shrink-0 place-items-center">
+      <svg className="absolute inset-0 -rotate-90" viewBox="0 0 22 22" aria-hidden>
+        <circle {...ticks} className="stroke-line-strong" strokeDasharray="7 3" />
+        {reached > 0 && <circle {...ticks} className="stroke-changing" strokeDasharray={`${"7 3 ".repeat(reached)}0 ${10 * phases.length}`} />}
+      </svg>
+      {children}
+    </span>
+  );
+}
 
 const handle = "!size-2.5 !min-h-0 !min-w-0 !border !border-raised !rounded-full !bg-accent opacity-0 group-hover:opacity-100 [.selected_&]:opacity-100";
 

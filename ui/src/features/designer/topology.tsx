@@ -7,38 +7,52 @@ import type { DesignedMachine, LabStatus, MachineStatus } from "../../bindings";
 import { Loading } from "../../components/frame";
 import { Failed } from "../../components/notice";
 import { documentQuery, labQuery } from "../../lib/queries";
-import { machineState, type Tone, type Worded } from "../../lib/words";
+import { machineState, type Tone } from "../../lib/words";
+import { useFeed } from "../runs/feed";
+import type { MachineProgress } from "../runs/progress";
 import { Canvas, type CanvasHandle } from "./canvas";
+import type { Live } from "./graph";
 import { complete, machineId, readLayout, sorted, type ThingId } from "./layout";
 import { emptyDesign, parse } from "./model";
 
 /** Of several, the one that most wants to be seen. */
 const order: Tone[] = ["failed", "attention", "changing", "unknown", "stopped", "running"];
 
-/** States by the machine's name in the file: of replicas the worst. None while nothing is deployed. */
-export function states(status: LabStatus): Map<string, Worded> | null {
+/** States by the machine's name in the file: of replicas the worst, and the least that a run brought them to. None while nothing is deployed. */
+export function states(status: LabStatus, progress: MachineProgress[] = []): Map<string, Live> | null {
   if (status.state === "designed") return null;
-  const out = new Map<string, Worded>();
+  const done = new Map(progress.map((machine) => [machine.name, machine.done]));
+  const out = new Map<string, Live>();
   for (const machine of status.machines) {
     const state = machineState(machine, status.state, status.unknown === null);
     const other = out.get(machine.spec);
-    if (!other || order.indexOf(state.tone) < order.indexOf(other.tone)) out.set(machine.spec, state);
+    const worst = !other || order.indexOf(state.tone) < order.indexOf(other.tone) ? state : other;
+    const reached = [done.get(machine.name), other?.reached].filter((count) => count !== undefined);
+    out.set(machine.spec, { tone: worst.tone, word: worst.word, ...(reached.length > 0 && { reached: Math.min(...reached) }) });
   }
   return out;
 }
 
+const NOBODY: MachineProgress[] = [];
+
 /** How a lab's machines are, for the canvas: the same map as long as all are as before. */
-export function useLive(lab: string): Map<string, Worded> | null {
+export function useLive(lab: string): Map<string, Live> | null {
   const status = useQuery(labQuery(lab)).data;
-  const last = useRef<Map<string, Worded> | null>(null);
+  const run = status?.last_run;
+  const goesUp = run?.status === "running" && (run.kind === "deploy" || run.kind === "start");
+  const heard = useFeed(goesUp ? run.id : null).run.machines;
+  const progress = goesUp ? heard : NOBODY;
+  const last = useRef<Map<string, Live> | null>(null);
   return useMemo(() => {
-    const now = status ? states(status) : null;
+    const now = status ? states(status, progress) : null;
     const before = last.current;
-    if (now && before && now.size === before.size && [...now].every(([name, { tone, word }]) => before.get(name)?.tone === tone && before.get(name)?.word === word)) return before;
+    if (now && before && now.size === before.size && [...now].every(([name, live]) => isSame(before.get(name), live))) return before;
     last.current = now;
     return now;
-  }, [status]);
+  }, [status, progress]);
 }
+
+const isSame = (a: Live | undefined, b: Live) => a?.tone === b.tone && a.word === b.word && a.reached === b.reached;
 
 const designed = (machine: MachineStatus): DesignedMachine => ({ ...machine, user: "", depends_on: [], ports: [] });
 

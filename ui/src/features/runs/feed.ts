@@ -107,10 +107,10 @@ export class Feed {
 // biome-ignore lint: control characters are what this is about
 const clean = (text: string) => text.replace(/\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1a\x1c-\x1f]/g, "").replace(/\r/g, "");
 
-/** A run from its beginning, then as it goes on. Its component has the run's id as its key. */
-export function useFeed(id: RunId): { feed: Feed } & Heard {
+/** A run from its beginning, then as it goes on; nothing new where there is none. Who shows its log has the run's id as key. */
+export function useFeed(id: RunId | null): { feed: Feed } & Heard {
   const [feed] = useState(() => new Feed());
-  useEffect(() => feed.follow(id), [feed, id]);
+  useEffect(() => (id === null ? undefined : feed.follow(id)), [feed, id]);
   return { feed, ...useSyncExternalStore(feed.subscribe, feed.snapshot) };
 }
 
