@@ -25,6 +25,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    windows::without_gpu();
     let engine = match Engine::open(Dirs::of_user()) {
         Ok(engine) => engine,
         Err(error) => {

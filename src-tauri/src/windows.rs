@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    env, fs,
     hash::{DefaultHasher, Hash, Hasher},
     path::Path,
     time::{Duration, Instant},
@@ -13,6 +14,21 @@ use webkit2gtk::{WebViewExt, glib::timeout_add_local_once};
 
 /// A page whose process died is loaded again at once; one that dies over and over no sooner than this after the time before.
 const RELOADS_APART: Duration = Duration::from_secs(5);
+
+/// Where there is no GPU, has WebKitGTK do without graphics memory, unless the user's environment says how it is to draw. It must
+/// be called before there is a second thread.
+///
+/// Emulated, that memory costs 100 MB more, and the canvas of 1,000 machines several times its frames' time (docs/performance.md).
+#[allow(unsafe_code)]
+pub fn without_gpu() {
+    const VARIABLE: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
+    let nodes = fs::read_dir("/dev/dri").into_iter().flatten().flatten();
+    let has_gpu = nodes.map(|node| node.file_name()).any(|name| name.as_encoded_bytes().starts_with(b"renderD"));
+    if !has_gpu && env::var_os(VARIABLE).is_none() {
+        // SAFETY: this thread is the only one, so nobody reads the environment meanwhile.
+        unsafe { env::set_var(VARIABLE, "1") };
+    }
+}
 
 /// A second start on the same folder of data brings the first one's window to the front, and ends.
 pub fn single_instance(data: &Path) -> TauriPlugin<Wry> {

@@ -161,7 +161,7 @@ export const commands = {
 	unlock: (passphrase: string) => __TAURI_INVOKE<boolean>("unlock", { passphrase }),
 	/**  What there is to know of the application. */
 	appInfo: () => __TAURI_INVOKE<AppInfo>("app_info"),
-	/**  Says whether the desktop is told of long runs that end while no window has the focus. */
+	/**  Says whether, and in which language, the desktop is told of long runs that end while no window has the focus. */
 	setNotifications: (language: Language | null) => __TAURI_INVOKE<null>("set_notifications", { language }),
 	/**  Ends the application: cancels what is at work, waits for it, and leaves. */
 	quit: () => __TAURI_INVOKE<null>("quit"),
@@ -767,6 +767,9 @@ export type LabSummary = {
 	/**  The last run. */
 	last_run: RunSummary | null,
 };
+
+/**  The languages of the page. */
+export type Language = "en" | "fr";
 
 /**  The application was locked or unlocked. */
 export type LockChanged = boolean;
