@@ -24,6 +24,8 @@ const SLOP = 5;
 export function Palette({ onAdd }: { onAdd: (what: Fresh, client?: Point) => void }) {
   const { t } = useTranslation("designer");
   const from = useRef<Point | null>(null);
+  // What is drawn may be a move behind the pointer, so it does not tell where that is, or whether it moved at all.
+  const dragged = useRef(false);
   const [drag, setDrag] = useState<{ what: Fresh; at: Point } | null>(null);
   return (
     <div role="toolbar" aria-label={t(($) => $.palette.label)} aria-orientation="vertical" className="nopan nowheel absolute top-2 left-2 z-10 flex w-16 flex-col gap-0.5 rounded-ui border border-line bg-panel p-1">
@@ -40,17 +42,20 @@ export function Palette({ onAdd }: { onAdd: (what: Fresh, client?: Point) => voi
           }}
           onPointerMove={(event) => {
             const at = { x: event.clientX, y: event.clientY };
-            if (from.current && (drag || Math.hypot(at.x - from.current.x, at.y - from.current.y) > SLOP)) setDrag({ what, at });
+            if (!from.current) return;
+            dragged.current ||= Math.hypot(at.x - from.current.x, at.y - from.current.y) > SLOP;
+            if (dragged.current) setDrag({ what, at });
           }}
           onPointerUp={(event) => {
             const over = document.elementFromPoint(event.clientX, event.clientY);
-            if (drag && over?.closest(".react-flow") && !over.closest("[role=toolbar]")) onAdd(what, drag.at);
+            if (dragged.current && over?.closest(".react-flow") && !over.closest("[role=toolbar]")) onAdd(what, { x: event.clientX, y: event.clientY });
             from.current = null;
+            setDrag(null);
             // The click that follows a drag is none.
-            setTimeout(() => setDrag(null), 0);
+            setTimeout(() => (dragged.current = false), 0);
           }}
-          onPointerCancel={() => ((from.current = null), setDrag(null))}
-          onClick={() => !drag && onAdd(what)}
+          onPointerCancel={() => ((from.current = null), (dragged.current = false), setDrag(null))}
+          onClick={() => !dragged.current && onAdd(what)}
         >
           <Icon className="size-4 text-dim" aria-hidden />
           {t(($) => $.palette[what])}
