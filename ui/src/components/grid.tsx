@@ -50,12 +50,14 @@ type Props<Row> = {
   menu?: (row: Row) => Entry[];
   chosen?: Set<string>;
   onChoose?: (chosen: Set<string>) => void;
+  /** A row that was chosen elsewhere: it is walked to. */
+  inSight?: string | null;
   className?: string;
   /** Said where no row is left, such as by a filter. */
   none?: ReactNode;
 };
 
-export function Rows<Row>({ name, label, rows: unsorted, columns, idOf, order: first, onOpen, menu, chosen, onChoose, className, none }: Props<Row>) {
+export function Rows<Row>({ name, label, rows: unsorted, columns, idOf, order: first, onOpen, menu, chosen, onChoose, inSight, className, none }: Props<Row>) {
   const { t } = useTranslation();
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
@@ -84,6 +86,9 @@ export function Rows<Row>({ name, label, rows: unsorted, columns, idOf, order: f
     } else anchor.current = null;
     setCursorId(idOf(row));
     grid.current?.focus({ preventScroll: true });
+    bring(at);
+  };
+  const bring = (at: number) => {
     const element = box.current;
     if (!element) return;
     const top = at * height;
@@ -91,6 +96,12 @@ export function Rows<Row>({ name, label, rows: unsorted, columns, idOf, order: f
     if (top < element.scrollTop) element.scrollTop = top;
     else if (room > 0 && top + height > element.scrollTop + room) element.scrollTop = top + height - room;
   };
+  useLayoutEffect(() => {
+    const at = rows.findIndex((row) => idOf(row) === inSight);
+    if (at < 0 || !inSight) return;
+    setCursorId(inSight);
+    bring(at);
+  }, [inSight]);
   const between = (from: string, to: string) => {
     const ends = [rows.findIndex((row) => idOf(row) === from), rows.findIndex((row) => idOf(row) === to)].map((at) => Math.max(0, at)).sort((a, b) => a - b);
     return new Set([...(chosen ?? []), ...rows.slice(ends[0], (ends[1] ?? 0) + 1).map(idOf)]);

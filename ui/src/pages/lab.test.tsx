@@ -1,11 +1,12 @@
-import { screen, within } from "@testing-library/react";
+import { emit } from "@tauri-apps/api/event";
+import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test } from "vitest";
 import { lab, machine } from "../testing/fake";
 import { accessible, open } from "../testing/render";
 
 const grid = () => screen.findByRole("grid", { name: "Machines of shop" });
-const chosen = async () => within(await grid()).getAllByRole("row", { selected: true }).map((row) => row.querySelector("a")?.textContent);
+const chosen = async () => within(await grid()).queryAllByRole("row", { selected: true }).map((row) => row.querySelector("a")?.textContent);
 
 describe("a lab", () => {
   test("its machines are chosen by keys, and switched together", async () => {
@@ -28,6 +29,28 @@ describe("a lab", () => {
     expect(document.activeElement?.textContent).toBe("Leave it on");
     await user.click(within(dialog).getByRole("button", { name: "Force off 3 machines" }));
     expect(asked.at(-1)).toMatchObject({ action: "force_off", machines: ["cache", "web-1", "web-2"] });
+    await accessible();
+  });
+
+  test("what is chosen in the topology is chosen in the table, and the other way round", async () => {
+    await open("/labs/shop");
+    await grid();
+    const drawn = async (id: string) => (await screen.findByRole("region", { name: "Topology" })).querySelector(`[data-id="${id}"]`)!;
+    await waitFor(async () => expect(await drawn("m web")).toBeTruthy());
+    const selected = () => [...document.querySelectorAll(".react-flow__node.selected")].map((node) => node.getAttribute("data-id"));
+    fireEvent.click(await drawn("m db"));
+    await waitFor(async () => expect(await chosen()).toEqual(["db"]));
+    expect(selected()).toEqual(["m db"]);
+    // One with replicas stands for them all.
+    fireEvent.click(await drawn("m web"));
+    await waitFor(async () => expect(await chosen()).toEqual(["web-1", "web-2"]));
+    fireEvent.click(await drawn("n lan"));
+    await waitFor(async () => expect(await chosen()).toEqual([]));
+    expect(selected()).toEqual(["n lan"]);
+    const user = userEvent.setup();
+    await user.click(within(await grid()).getByRole("checkbox", { name: "Choose web-2" }));
+    await user.click(within(await grid()).getByRole("checkbox", { name: "Choose cache" }));
+    expect(selected().sort()).toEqual(["m cache", "m web", "n lan"]);
     await accessible();
   });
 
@@ -73,6 +96,25 @@ describe("a lab", () => {
     await screen.findByRole("button", { name: buttons[0] });
     const header = screen.getByRole("banner");
     expect(within(header).getAllByRole("button").map((button) => button.textContent || button.getAttribute("aria-label"))).toEqual([...buttons, "Actions for shop"]);
+  });
+
+  test("one whose file cannot be read any more shows its problems, and nothing of before", async () => {
+    let broken = false;
+    const message = "unknown field `memry`, did you mean `memory`?";
+    await open("/labs/shop", {
+      labStatus: () => {
+        if (broken) throw { code: "problems", message: "the lab file cannot be read", hint: null, details: [] };
+        return lab("shop");
+      },
+      checkLab: () => [{ severity: "error", path: "defaults", place: { line: 3, column: 26 }, message }],
+    });
+    await grid();
+    broken = true;
+    await act(() => emit("stale", "labs"));
+    expect(await screen.findByText(`lab.yaml:3:26: ${message}`)).toBeTruthy();
+    expect(screen.queryByRole("grid")).toBeNull();
+    expect(within(screen.getByRole("banner")).queryByRole("button", { name: /^Plan/ })).toBeNull();
+    await accessible();
   });
 
   test("one that is not there says so", async () => {

@@ -9,7 +9,7 @@ import { Failed } from "../../components/notice";
 import { documentQuery, labQuery } from "../../lib/queries";
 import { machineState, type Tone, type Worded } from "../../lib/words";
 import { Canvas, type CanvasHandle } from "./canvas";
-import { complete, readLayout, sorted, type ThingId } from "./layout";
+import { complete, machineId, readLayout, sorted, type ThingId } from "./layout";
 import { emptyDesign, parse } from "./model";
 
 /** Of several, the one that most wants to be seen. */
@@ -42,8 +42,10 @@ export function useLive(lab: string): Map<string, Worded> | null {
 
 const designed = (machine: MachineStatus): DesignedMachine => ({ ...machine, user: "", depends_on: [], ports: [] });
 
-/** A click selects, a double click opens a machine; a machine with replicas stands for its first. */
-export function Topology({ lab, selected, onSelect, onOpen }: { lab: string; selected?: string | null; onSelect?: (machine: string | null) => void; onOpen?: (machine: string) => void }) {
+type Props = { lab: string; chosen: ReadonlySet<string>; onChoose: (machines: Set<string>) => void; onOpen?: (machine: string) => void };
+
+/** A click chooses a machine, a double click opens it. One with replicas stands for all of them, and opens the first. */
+export function Topology({ lab, chosen, onChoose, onOpen }: Props) {
   const { t } = useTranslation("designer");
   const document = useQuery(documentQuery(lab));
   const status = useQuery(labQuery(lab)).data;
@@ -55,9 +57,23 @@ export function Topology({ lab, selected, onSelect, onOpen }: { lab: string; sel
   // States change every few seconds, addresses seldom.
   const key = machines?.map(({ name, address }) => `${name} ${address}`).join();
   const derived = useMemo(() => (machines ?? []).map(designed), [key]);
-  const spec = selected === undefined || selected === null ? null : (machines?.find(({ name }) => name === selected)?.spec ?? selected);
-  const [own, setOwn] = useState<ReadonlySet<ThingId>>(new Set());
-  const selection = useMemo(() => (selected === undefined ? own : new Set(spec === null ? [] : [`m ${spec}`])), [selected, own, spec]);
+  // Networks and links are chosen here alone.
+  const [others, setOthers] = useState<ReadonlySet<ThingId>>(new Set());
+  const specs = [...new Set(machines?.filter(({ name }) => chosen.has(name)).map(({ spec }) => spec))].join(" ");
+  const selection: ReadonlySet<ThingId> = useMemo(() => new Set([...others, ...specs.split(" ").filter(Boolean).map(machineId)]), [others, specs]);
+  const latest = useRef({ selection, chosen });
+  latest.current = { selection, chosen };
+  const select = (change: (before: ReadonlySet<ThingId>) => ReadonlySet<ThingId>) => {
+    // There may be several changes before all is drawn again.
+    const before = latest.current;
+    const next = change(before.selection);
+    if (next === before.selection || !machines) return;
+    const [was, is] = [sorted([...before.selection]).machines, sorted([...next]).machines];
+    const names = new Set(machines.filter(({ name, spec }) => is.includes(spec) && (before.chosen.has(name) || !was.includes(spec))).map(({ name }) => name));
+    latest.current = { selection: next, chosen: names };
+    setOthers(new Set([...next].filter((id) => sorted([id]).machines.length === 0)));
+    onChoose(names);
+  };
   const nameOf = (id: ThingId): string | null => {
     const name = sorted([id]).machines[0];
     return name === undefined ? null : (machines?.find((machine) => machine.spec === name)?.name ?? name);
@@ -72,13 +88,7 @@ export function Topology({ lab, selected, onSelect, onOpen }: { lab: string; sel
       design={design}
       layout={layout}
       selection={selection}
-      onSelect={(change) => {
-        const next = change(selection);
-        if (next === selection) return;
-        setOwn(next);
-        const added = [...next].filter((id) => !selection.has(id)).map(nameOf).find((name) => name !== null);
-        if (added !== undefined || next.size === 0) onSelect?.(added ?? null);
-      }}
+      onSelect={select}
       derived={derived}
       live={live}
       onOpen={(id) => {

@@ -29,13 +29,14 @@ const byAddress = (address: string | null) => (address ?? "").split(".").map((pa
 
 const bulk: PowerAction[] = ["start", "shut_down", "reboot", "pause", "resume", "force_off"];
 
+type Props = { lab: LabStatus; chosen: Set<string>; onChoose: (chosen: Set<string>) => void; /** A machine that was chosen elsewhere, to be in sight. */ shown: string | null };
+
 /** A lab's machines as they are now: sorted, filtered, and done with many at once. */
-export function MachineTable({ lab }: { lab: LabStatus }) {
+export function MachineTable({ lab, chosen, onChoose: setChosen, shown: inSight }: Props) {
   const { t } = useTranslation(["machines", "common"]);
   const navigate = useNavigate();
   const field = useRef<HTMLInputElement>(null);
   const [filter, setFilter] = useKept(`machines of ${lab.name} filter`, "");
-  const [chosen, setChosen] = useKept<Set<string>>(`machines of ${lab.name} chosen`, new Set());
   const deeds = useMachineDeeds(lab.name);
   const power = usePowerEntries(deeds);
   const known = lab.unknown === null;
@@ -130,7 +131,7 @@ export function MachineTable({ lab }: { lab: LabStatus }) {
         )}
         <FilterField ref={field} className="ml-auto" label={t(($) => $.table.filter)} value={filter} onChange={setFilter} keys="/" />
       </div>
-      <Rows name={`machines of ${lab.name}`} label={t(($) => $.table.label, { lab: lab.name })} rows={shown} columns={columns} idOf={({ name }) => name} onOpen={open} menu={menu} chosen={chosen} onChoose={setChosen} none={t(($) => $.table.none)} className="flex-1" />
+      <Rows name={`machines of ${lab.name}`} label={t(($) => $.table.label, { lab: lab.name })} rows={shown} columns={columns} idOf={({ name }) => name} onOpen={open} menu={menu} chosen={chosen} onChoose={setChosen} inSight={inSight} none={t(($) => $.table.none)} className="flex-1" />
       {deeds.dialog}
     </section>
   );
