@@ -1,7 +1,7 @@
 //! The desktop application itself: its real window under Xvfb, driven through WebKitWebDriver as a person drives it.
 
 use std::{
-    env,
+    env, fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use std::{
 
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
-use vlm_tests::{Host, Image, program, repository};
+use vlm_tests::{Host, Image, Running, Workstation, program, repository};
 
 /// What a page may take to show what it knows, on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
@@ -26,16 +26,7 @@ fn a_lab_is_drawn_by_keys_saved_and_shown_in_two_languages() {
         return;
     }
     let dir = tempfile::tempdir().expect("the temporary folder can be written");
-    let window = Window::open("127.0.0.1", |words| {
-        let mut command = Command::new(words[0]);
-        command
-            .args(&words[1..])
-            .env("XDG_DATA_HOME", dir.path().join("data"))
-            .env("XDG_CONFIG_HOME", dir.path().join("config"))
-            .env("XDG_STATE_HOME", dir.path().join("state"))
-            .env("LC_ALL", "C.UTF-8");
-        command
-    });
+    let window = Window::alone(dir.path());
 
     // A first start: what this computer lacks, and labs to take.
     window.waits_for("From here to a running lab", SOON);
@@ -62,8 +53,7 @@ fn a_lab_is_drawn_by_keys_saved_and_shown_in_two_languages() {
     window.waits_until(&sidebar, json!(true), SOON);
 
     // What was saved is there after a reload, too; and in French.
-    window.value("localStorage.setItem('vlm', JSON.stringify({ ...JSON.parse(localStorage.vlm), language: 'fr' }))");
-    window.ask("refresh", json!({}));
+    window.speaks("fr");
     window.waits_for("Tableau de bord", SOON);
     window.waits_until(&sidebar, json!(true), SOON);
     window.waits_until(&nodes("machine"), json!(1), SOON);
@@ -76,30 +66,48 @@ fn a_lab_is_drawn_by_keys_saved_and_shown_in_two_languages() {
 }
 
 #[test]
-fn a_lab_is_planned_deployed_and_destroyed_from_the_window() {
+fn a_first_lab_is_drawn_by_mouse_deployed_stopped_and_destroyed() {
+    check_first_lab(&ENGLISH);
+}
+
+#[test]
+fn a_first_lab_is_drawn_deployed_stopped_and_destroyed_in_french() {
+    check_first_lab(&FRENCH);
+}
+
+/// From a first start to a lab that is gone again, as somebody goes that way who reads these words.
+fn check_first_lab(words: &Words) {
     if !desktop_tests_run() {
         return;
     }
     let Some(host) = Host::new(&[Image::Tiny]) else { return };
     let before = host.inventory();
-    let file = host.write("lab.yaml", LAB);
-    host.vlm(["plan", &file]).ends(0); // saves it
     let address = host.run(["ip", "-4", "-o", "addr", "show", "eth0"]).ends(0).out;
     let address = address.split_whitespace().find_map(|word| word.split_once('/')).expect("a host has an address").0.to_owned();
     let window = Window::open(&address, |words| host.command(words));
+    window.waits_for(ENGLISH.first, SOON);
+    window.speaks(words.language);
+    window.waits_for(words.first, SOON);
+    window.follows(words.blank);
+    window.presses(words.empty);
+    draw(&window, words);
 
-    window.waits_for("smoke", SOON);
+    window.keys(SAVE);
+    window.waits_until("location.hash", json!("#/labs/smoke/design"), SOON);
     window.goes_to("/labs/smoke");
-    window.presses("Plan 2 machines");
-    window.presses("Deploy 2 machines");
+    window.presses(words.plan);
+    window.presses(words.deploy);
     window.waits_for("2 machines ready after", GUESTS);
     window.goes_to("/labs/smoke");
-    let rows = |words: &str| {
-        format!(
-            "[...document.querySelectorAll('tr')].filter((row) => /{words}/.test(row.innerText.replace(/\\s+/g, ' '))).length"
-        )
+    let rows = |like: &str| {
+        let row = format!("/{like}/.test(row.innerText.replace(/\\s+/g, ' '))");
+        format!("[...document.querySelectorAll('tr')].filter((row) => {row}).length")
     };
-    window.waits_until(&rows("running 10\\.88\\.1\\.[0-9]+ tiny .* yes"), json!(2), SOON);
+    let Words { running, off, yes, .. } = words;
+    window.waits_until(&rows(&format!("{running} 10\\.77\\.1\\.[0-9]+ tiny .* {yes}")), json!(2), SOON);
+    // What is chosen in the topology is chosen in the table.
+    window.clicks(&found(&node("machine", "db")));
+    window.waits_until("document.querySelector('tr[aria-selected=true]')?.querySelector('a').innerText", json!("db"), SOON);
     // Each has its page, with what it is made of.
     window.goes_to("/labs/smoke/machines/web?tab=xml");
     window.waits_for("smoke.web", SOON);
@@ -107,16 +115,224 @@ fn a_lab_is_planned_deployed_and_destroyed_from_the_window() {
     // Live: what somebody else does to a machine is seen.
     window.goes_to("/labs/smoke");
     host.virsh(&["destroy", "smoke.web"]);
-    window.waits_until(&rows("web .*shut off"), json!(1), SOON);
-    window.waits_for("Start 1 machine", SOON);
+    window.waits_until(&rows(&format!("web .*{off}")), json!(1), SOON);
+    window.presses(words.shut_down);
+    window.presses(words.shut_down_one);
+    window.waits_for("1 machine stopped", GUESTS);
+    window.goes_to("/labs/smoke");
+    window.waits_until(&rows(&format!("(web|db) .*{off}")), json!(2), SOON);
 
     window.goes_to("/labs/smoke/plan?what=destroy");
+    window.presses(words.destroy);
+    window.waits_for(words.loss, SOON);
+    window.types("#confirm-name", "smoke");
+    window.presses(words.destroy);
+    window.waits_for("nothing is left on the host", GUESTS);
+    assert_eq!(host.inventory(), before);
+}
+
+/// Draws a lab of two machines on two networks into the empty one, by the pointer as far as one would.
+fn draw(window: &Window, words: &Words) {
+    let [name, image, disk, memory] = &words.fields;
+    window.waits_until(&nodes("lane"), json!(1), SOON);
+    window.fills(name, "smoke");
+    window.fills(image, "tiny");
+    window.fills(disk, "128 MiB");
+    let lane = window.middle_of(&found(&node("lane", "lan")));
+    let below = |x: i64, y: i64| (lane.0 + x, lane.1 + y);
+    let tool = |words: &str| {
+        let tools = "[...document.querySelectorAll('[role=toolbar][aria-orientation=vertical] button')]";
+        window.middle_of(&format!("{tools}.find((tool) => tool.innerText === {})", json!(words)))
+    };
+    for (place, name_of_it) in [(below(-120, 96), "web"), (below(120, 96), "db")] {
+        window.drags(tool(words.machine), place);
+        window.waits_until(&format!("{}?.value", labelled(name)), json!("machine"), SOON);
+        window.fills(name, name_of_it);
+    }
+    window.drags(tool(words.isolated), below(0, 192));
+    window.waits_until(&nodes("lane"), json!(2), SOON);
+    let handle = format!("{} .react-flow__handle-bottom", node("machine", "db"));
+    window.drags(window.middle_of(&found(&handle)), window.middle_of(&found(&node("lane", "back"))));
+
+    // Both machines, by a rectangle around them: deleted, brought back, and made small at once.
+    let chosen = |machines: usize| {
+        window.drags(below(-260, 48), below(260, 150));
+        window.waits_until("document.querySelectorAll('.react-flow__node.selected').length", json!(machines), SOON);
+    };
+    chosen(2);
+    window.keys(DELETE);
+    window.waits_until(&nodes("machine"), json!(0), SOON);
+    window.keys(UNDO);
+    window.waits_until(&nodes("machine"), json!(2), SOON);
+    chosen(2);
+    window.fills(memory, "128 MiB");
+    window.waits_until("document.querySelector('.cm-content').innerText.trim()", json!(DRAWN.trim()), SOON);
+}
+
+/// What the window says where it is pressed and where it is waited for.
+struct Words {
+    language: &'static str,
+    first: &'static str,
+    blank: &'static str,
+    empty: &'static str,
+    machine: &'static str,
+    isolated: &'static str,
+    fields: [&'static str; 4],
+    plan: &'static str,
+    deploy: &'static str,
+    running: &'static str,
+    off: &'static str,
+    yes: &'static str,
+    shut_down: &'static str,
+    shut_down_one: &'static str,
+    destroy: &'static str,
+    loss: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    language: "en",
+    first: "From here to a running lab",
+    blank: "Begin with an empty lab",
+    empty: "Empty lab",
+    machine: "Machine",
+    isolated: "Isolated",
+    fields: ["Name", "Image", "System disk", "Memory"],
+    plan: "Plan 2 machines",
+    deploy: "Deploy 2 machines",
+    running: "running",
+    off: "shut off",
+    yes: "yes",
+    shut_down: "Shut down…",
+    shut_down_one: "Shut down 1 machine",
+    destroy: "Destroy 2 machines",
+    loss: "2 machines and 256 MiB of disks go",
+};
+
+const FRENCH: Words = Words {
+    language: "fr",
+    first: "D’ici à un lab qui tourne",
+    blank: "Commencer par un lab vide",
+    empty: "Lab vide",
+    machine: "Machine",
+    isolated: "Isolé",
+    fields: ["Nom", "Image", "Disque système", "Mémoire"],
+    plan: "Planifier 2 machines",
+    deploy: "Déployer 2 machines",
+    running: "en marche",
+    off: "éteinte",
+    yes: "oui",
+    shut_down: "Éteindre…",
+    shut_down_one: "Éteindre 1 machine",
+    destroy: "Détruire 2 machines",
+    loss: "2 machines et 256 MiB de disques disparaissent",
+};
+
+const DRAWN: &str = "\
+version: 1
+name: smoke
+defaults: { image: tiny, disk: 128 MiB }
+networks:
+  lan: { cidr: 10.77.1.0/24 }
+  back: { mode: isolated, cidr: 10.77.2.0/24 }
+machines:
+  web:
+    memory: 128 MiB
+  db:
+    memory: 128 MiB
+    nics: [ lan, back ]
+";
+
+#[test]
+fn a_broken_file_is_refused_with_its_place_and_loses_nothing() {
+    if !desktop_tests_run() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("the temporary folder can be written");
+    let file = dir.path().join("lab.yaml");
+    let file = file.to_str().expect("temporary paths are text");
+    let window = Window::alone(dir.path());
+    window.waits_for(ENGLISH.first, SOON);
+    window.goes_to("/labs");
+    fs::write(file, LAB).expect("the temporary folder can be written");
+    window.presses("Import a lab.yaml");
+    window.chooses_file(file);
+    window.waits_until("location.hash", json!("#/labs/smoke"), SOON);
+
+    // The same file, once somebody broke it: it cannot be read, and what was there is as it was.
+    fs::write(file, LAB.replace("web: {}", "web: {")).expect("the temporary folder can be written");
+    window.goes_to("/labs");
+    window.presses("Import…");
+    window.chooses_file(file);
+    window.waits_for("Could not import the lab", SOON);
+    window.waits_for("The lab file cannot be read", SOON);
+    window.waits_for("8:3: the structure cannot be read here; check the indentation of this line", SOON);
+    let text = window.later("window.__TAURI_INTERNALS__.invoke('read_lab', { name: 'smoke' })");
+    assert_eq!((&text["revision"], &text["text"]), (&json!(1), &json!(LAB)), "{text}");
+
+    // One that can be read, and is wrong, is the lab's next revision: a draft, whose page says where.
+    fs::write(file, LAB.replace("image: tiny,", "image: tiny, memry: 1,")).expect("the temporary folder can be written");
+    window.presses("Import…");
+    window.chooses_file(file);
+    window.waits_until("location.hash", json!("#/labs/smoke"), SOON);
+    window.waits_for("lab.yaml:3:26: unknown field `memry`, did you mean `memory`?", SOON);
+}
+
+#[test]
+fn a_host_that_is_unplugged_during_a_deploy_is_named_and_the_run_is_resumed() {
+    if !desktop_tests_run() {
+        return;
+    }
+    let Some(host) = Host::new(&[]) else { return };
+    let before = host.inventory();
+    let desk = Workstation::new(&[Image::Tiny], &[("far", &host)]);
+    let file = desk.file("lab.yaml", LAB.replace("name: smoke", "name: smoke\nhost: far"));
+    desk.vlm(["plan", &file]).ends(0); // saves it
+    let window = Window::open("127.0.0.1", |words| {
+        let mut command = desk.command(words[0]);
+        command.args(&words[1..]);
+        command
+    });
+    window.waits_for("smoke", SOON);
+    window.goes_to("/labs/smoke");
+    window.presses("Plan 2 machines");
+    window.presses("Deploy 2 machines");
+    window.waits_for("create libvirt_volume", GUESTS);
+    host.cable(false);
+    window.waits_for("The run failed", GUESTS);
+    window.waits_for("Host `far`: could not reach root@", SOON);
+    window.waits_for("Is it on, is sshd running there, and do address and port fit?", SOON);
+    window.goes_to("/labs/smoke");
+    window.waits_for("The machines’ states are not known", SOON);
+
+    // Plugged again, the page sees it by itself, and the run is finished where it was.
+    host.cable(true);
+    window.waits_until("!document.body.innerText.includes('The machines’ states are not known')", json!(true), SOON);
+    window.goes_to("/labs/smoke/runs/1");
+    window.presses("Resume deploy");
+    window.presses("Deploy 2 machines");
+    window.waits_for("2 machines ready after", GUESTS);
+    window.goes_to("/labs/smoke/plan?what=destroy");
     window.presses("Destroy 2 machines");
-    window.waits_for("2 machines and 256 MiB of disks go", SOON);
     window.types("#confirm-name", "smoke");
     window.presses("Destroy 2 machines");
     window.waits_for("nothing is left on the host", GUESTS);
     assert_eq!(host.inventory(), before);
+}
+
+/// The field with this label.
+fn labelled(label: &str) -> String {
+    format!("[...document.querySelectorAll('label')].find((label) => label.innerText === {})?.control", json!(label))
+}
+
+/// What a CSS selector finds first.
+fn found(selector: &str) -> String {
+    format!("document.querySelector({})", json!(selector))
+}
+
+/// The CSS selector of the thing of a kind and name on the canvas.
+fn node(kind: &str, name: &str) -> String {
+    let letter = if kind == "lane" { "n" } else { "m" };
+    format!(".react-flow__node-{kind}[data-id=\"{letter} {name}\"]")
 }
 
 /// How many things of a kind are drawn.
@@ -139,11 +355,15 @@ machines:
 const CTRL: char = '\u{e009}';
 const UNDO: &str = "\u{e009}z";
 const SAVE: &str = "\u{e009}s";
+const ALL: &str = "\u{e009}a";
+const DELETE: &str = "\u{e017}";
+const ENTER: &str = "\u{e007}";
 
 /// Whether desktop tests are wanted and can run here; else says why not, or fails where they are required.
 fn desktop_tests_run() -> bool {
     let missing = || {
-        let programs = ["Xvfb", "WebKitWebDriver"].into_iter().find(|name| program(&[name], Path::new("")).is_none());
+        let programs =
+            ["Xvfb", "WebKitWebDriver", "xdotool"].into_iter().find(|name| program(&[name], Path::new("")).is_none());
         programs.map(|name| format!("{name} is missing (`scripts/setup tests` installs it)")).or_else(|| {
             let page = repository().join("ui/dist/index.html");
             (!page.is_file()).then(|| "ui/dist is missing (`make ui` builds it)".to_owned())
@@ -177,6 +397,7 @@ impl Drop for Kept {
 struct Window {
     driver: String,
     session: String,
+    display: String,
     // In the order of their end.
     _driver: Kept,
     _display: Kept,
@@ -195,19 +416,25 @@ impl Window {
             .expect("Xvfb can be started");
         let mut number = String::new();
         BufReader::new(display.stdout.take().expect("it is piped")).read_line(&mut number).expect("Xvfb says its display");
+        let number = format!(":{}", number.trim());
         let display = Kept(display);
         // Free here; in a network world of its own nearly everything is.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free").port();
         let driver = command(&["WebKitWebDriver", &format!("--host={address}"), &format!("--port={port}")])
-            .env("DISPLAY", format!(":{}", number.trim()))
+            .env("DISPLAY", &number)
             .env("NO_AT_BRIDGE", "1")
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
             .env_remove("WAYLAND_DISPLAY")
             .stdin(Stdio::null())
             .spawn()
             .expect("WebKitWebDriver can be started");
-        let mut window =
-            Window { driver: format!("{address}:{port}"), session: String::new(), _driver: Kept(driver), _display: display };
+        let mut window = Window {
+            driver: format!("{address}:{port}"),
+            session: String::new(),
+            display: number,
+            _driver: Kept(driver),
+            _display: display,
+        };
         let until = Instant::now() + SOON;
         while TcpStream::connect(&window.driver).is_err() {
             assert!(Instant::now() < until, "WebKitWebDriver does not listen at {}", window.driver);
@@ -224,6 +451,20 @@ impl Window {
             .unwrap_or_else(|| panic!("the application did not open a window: {session}"))
             .to_owned();
         window
+    }
+
+    /// Opens it on this computer, for somebody whose files are in a folder.
+    fn alone(dir: &Path) -> Window {
+        Window::open("127.0.0.1", |words| {
+            let mut command = Command::new(words[0]);
+            command
+                .args(&words[1..])
+                .env("XDG_DATA_HOME", dir.join("data"))
+                .env("XDG_CONFIG_HOME", dir.join("config"))
+                .env("XDG_STATE_HOME", dir.join("state"))
+                .env("LC_ALL", "C.UTF-8");
+            command
+        })
     }
 
     /// The value of a JavaScript expression.
@@ -273,6 +514,67 @@ impl Window {
         self.ask(&format!("element/{}/click", reference(&button)), json!({}));
     }
 
+    /// Follows the link with these words.
+    #[track_caller]
+    fn follows(&self, words: &str) {
+        self.clicks(&format!("[...document.querySelectorAll('a')].find((link) => link.innerText === {})", json!(words)));
+    }
+
+    /// Clicks where an expression finds something.
+    #[track_caller]
+    fn clicks(&self, element: &str) {
+        let place = self.middle_of(element);
+        self.drags(place, place);
+    }
+
+    /// Writes into the field with this label, over what is there.
+    #[track_caller]
+    fn fills(&self, label: &str, text: &str) {
+        let find = labelled(label);
+        self.waits_until(&format!("!!{find}"), json!(true), SOON);
+        let field = reference(&self.value(&find));
+        self.ask(&format!("element/{field}/click"), json!({}));
+        self.keys(ALL);
+        self.keys(&format!("{text}{ENTER}"));
+    }
+
+    /// Answers the desktop's own dialog for a file, by its keys. While it opens its field for a path it loses some, and it does
+    /// not take a path that it has not looked for yet: they are pressed until it is gone.
+    #[track_caller]
+    fn chooses_file(&self, path: &str) {
+        let xdotool = |words: &[&str]| {
+            let mut command = Command::new("xdotool");
+            command.args(words).env("DISPLAY", &self.display);
+            Running::start(command).end(SOON)
+        };
+        let dialog = || xdotool(&["search", "--onlyvisible", "--name", "^Open"]).out.lines().last().map(str::to_owned);
+        let until = Instant::now() + SOON;
+        let mut typed: Option<Instant> = None;
+        loop {
+            match (dialog(), typed) {
+                // Where the dialog has just gone, it cannot have the focus, and nothing is pressed.
+                (Some(dialog), Some(at)) if at.elapsed() < Duration::from_secs(5) => {
+                    xdotool(&["windowfocus", "--sync", &dialog, "key", "Return"]);
+                }
+                (Some(dialog), _) => {
+                    xdotool(&["windowfocus", "--sync", &dialog, "key", "ctrl+l", "ctrl+a", "type", path]);
+                    typed = Some(Instant::now());
+                }
+                (None, Some(_)) => return,
+                (None, None) => {}
+            }
+            assert!(Instant::now() < until, "the dialog for a file is not there, or does not take {path}");
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Has the page in a language.
+    fn speaks(&self, language: &str) {
+        let kept = format!("{{ ...JSON.parse(localStorage.vlm ?? '{{}}'), language: '{language}' }}");
+        self.value(&format!("localStorage.setItem('vlm', JSON.stringify({kept}))"));
+        self.ask("refresh", json!({}));
+    }
+
     /// Opens another page of ours.
     fn goes_to(&self, page: &str) {
         self.value(&format!("void (location.hash = {})", json!(page)));
@@ -294,6 +596,34 @@ impl Window {
     #[track_caller]
     fn types(&self, selector: &str, text: &str) {
         self.ask(&format!("element/{}/value", self.find(selector)), json!({ "text": text }));
+    }
+
+    /// Where the middle of what an expression finds is in the window, once it is there.
+    #[track_caller]
+    fn middle_of(&self, element: &str) -> (i64, i64) {
+        self.waits_until(&format!("!!{element}"), json!(true), SOON);
+        let place = self.value(&format!(
+            "(({{ x, y, width, height }}) => [x + width / 2, y + height / 2])({element}.getBoundingClientRect())"
+        ));
+        let at = |index: usize| place[index].as_f64().expect("a place is two numbers") as i64;
+        (at(0), at(1))
+    }
+
+    /// Takes with the pointer what is at one place to another.
+    fn drags(&self, from: (i64, i64), to: (i64, i64)) {
+        let to_there = |(x, y): (i64, i64)| json!({ "type": "pointerMove", "duration": 0, "x": x, "y": y });
+        let between =
+            (1..10).map(|tenth| to_there((from.0 + (to.0 - from.0) * tenth / 10, from.1 + (to.1 - from.1) * tenth / 10)));
+        let actions: Vec<Value> = [to_there(from), json!({ "type": "pointerDown", "button": 0 })]
+            .into_iter()
+            .chain(between)
+            .chain([to_there(to), json!({ "type": "pointerUp", "button": 0 })])
+            .collect();
+        let mouse = json!({ "pointerType": "mouse" });
+        self.ask(
+            "actions",
+            json!({ "actions": [{ "type": "pointer", "id": "mouse", "parameters": mouse, "actions": actions }] }),
+        );
     }
 
     fn find(&self, selector: &str) -> String {
