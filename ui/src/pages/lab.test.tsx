@@ -1,4 +1,5 @@
-import { fireEvent, screen, waitFor, within } from "@testing-library/react";
+import { emit } from "@tauri-apps/api/event";
+import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test } from "vitest";
 import { lab, machine } from "../testing/fake";
@@ -95,6 +96,25 @@ describe("a lab", () => {
     await screen.findByRole("button", { name: buttons[0] });
     const header = screen.getByRole("banner");
     expect(within(header).getAllByRole("button").map((button) => button.textContent || button.getAttribute("aria-label"))).toEqual([...buttons, "Actions for shop"]);
+  });
+
+  test("one whose file cannot be read any more shows its problems, and nothing of before", async () => {
+    let broken = false;
+    const message = "unknown field `memry`, did you mean `memory`?";
+    await open("/labs/shop", {
+      labStatus: () => {
+        if (broken) throw { code: "problems", message: "the lab file cannot be read", hint: null, details: [] };
+        return lab("shop");
+      },
+      checkLab: () => [{ severity: "error", path: "defaults", place: { line: 3, column: 26 }, message }],
+    });
+    await grid();
+    broken = true;
+    await act(() => emit("stale", "labs"));
+    expect(await screen.findByText(`lab.yaml:3:26: ${message}`)).toBeTruthy();
+    expect(screen.queryByRole("grid")).toBeNull();
+    expect(within(screen.getByRole("banner")).queryByRole("button", { name: /^Plan/ })).toBeNull();
+    await accessible();
   });
 
   test("one that is not there says so", async () => {

@@ -32,7 +32,8 @@ export function LabPage() {
   const errors = problems.data?.filter(({ severity }) => severity === "error") ?? [];
   // A design that cannot be read has no machines to show; its problems say so.
   const unreadable = status.isError && commandError(status.error).code === "problems" && errors.length > 0;
-  const some = status.data !== undefined && status.data.machines.length > 0;
+  // Those of an earlier revision may still be at hand.
+  const some = !unreadable && status.data !== undefined && status.data.machines.length > 0;
   const edit = (
     <Link to="/labs/$lab/design" params={{ lab }} className="inline-flex h-7 items-center rounded-ui border border-line-strong bg-raised px-2.5 hover:bg-hover">
       {t(($) => $.overview.edit)}
@@ -42,7 +43,7 @@ export function LabPage() {
     <LabFrame lab={lab} tab="overview" bare={some || status.isPending}>
       {unreadable && <Notice tone="attention" title={t(($) => $.overview.problems)} details={errors.map((problem) => `${where(problem)}: ${problem.message}`)} actions={edit} />}
       {status.isError && !unreadable && <Failed title={t(($) => $.failed.show, { lab })} error={status.error} onRetry={() => void status.refetch()} />}
-      {status.data?.machines.length === 0 && (
+      {!unreadable && status.data?.machines.length === 0 && (
         <Empty title={t(($) => $.overview.emptyTitle, { lab })}>
           <p className="mb-1 text-dim">{t(($) => $.overview.empty)}</p>
           {edit}

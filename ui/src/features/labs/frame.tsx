@@ -10,6 +10,7 @@ import { activeTab, inactiveTab, Page, tab as tabClass, Tabs } from "../../compo
 import { Menu } from "../../components/menu";
 import { State } from "../../components/state";
 import { Tip } from "../../components/tip";
+import { commandError } from "../../ipc";
 import { useActions } from "../../lib/actions";
 import { cn } from "../../lib/cn";
 import { labQuery, runsQuery } from "../../lib/queries";
@@ -44,18 +45,20 @@ export function LabFrame({ lab, tab, state, actions, trail, bare, children }: Pr
   const { t } = useTranslation(["labs", "common"]);
   const navigate = useNavigate();
   const status = useQuery(labQuery(lab));
+  // What an earlier revision had does not count for one that cannot be read.
+  const now = status.isError && commandError(status.error).code === "problems" ? undefined : status.data;
   const runs = useQuery(runsQuery(lab));
   const deeds = useDeeds();
   const entriesOf = useLabEntries(deeds);
   // One whose machines cannot be listed can still be opened, exported, forgotten.
-  const facts: LabFacts = status.data ? factsNow(status.data) : { name: lab, state: "designed", machines: 0, on: 0, off: 0, last: null };
-  const known = status.data !== undefined;
+  const facts: LabFacts = now ? factsNow(now) : { name: lab, state: "designed", machines: 0, on: 0, off: 0, last: null };
+  const known = now !== undefined;
   const entries = entriesOf(facts);
   useActions([
     ...tabs.map(({ id, to }, index) => ({ id: `tab ${id}`, title: t(($) => $.tabs[id]), group: lab, keys: String(index + 1), run: () => void navigate({ to, params: { lab } }) })),
     ...entries.flatMap((entry) => (entry === "line" || entry.disabled ? [] : [{ id: `lab: ${entry.label}`, title: entry.label, group: lab, run: entry.onSelect }])),
   ]);
-  const count: Partial<Record<LabTab, number>> = { overview: status.data?.machines.length, runs: runs.data?.length };
+  const count: Partial<Record<LabTab, number>> = { overview: now?.machines.length, runs: runs.data?.length };
   return (
     <Page
       bare={bare}
@@ -78,7 +81,7 @@ export function LabFrame({ lab, tab, state, actions, trail, bare, children }: Pr
           ]}
         />
       }
-      state={state ?? (status.data && <State {...labState(status.data.state)} />)}
+      state={state ?? (now && <State {...labState(now.state)} />)}
       actions={
         <>
           {actions ?? (known && <LabButtons lab={facts} deeds={deeds} />)}
