@@ -39,7 +39,13 @@ const KINDS: [Kind; 6] = [
         remedy: "`make run` or the package's `vlm-setup labs` brings OpenTofu, which does as well",
         unfit: OTHER,
     },
-    Kind { name: "tofu", ask: &["version"], at_least: Some("1.6"), remedy: "`make run` or the package's `vlm-setup labs` brings it", unfit: OTHER },
+    Kind {
+        name: "tofu",
+        ask: &["version"],
+        at_least: Some("1.6"),
+        remedy: "`make run` or the package's `vlm-setup labs` brings it",
+        unfit: OTHER,
+    },
     Kind {
         name: PROVIDER,
         ask: &[],
