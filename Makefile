@@ -29,8 +29,8 @@ test-faults: ## crash and break labs at every step on isolated hosts (root): doc
 	VLM_FAULTS=all VLM_E2E=require cargo test -p vlm-tests --test faults -- --test-threads=1 --nocapture
 
 test-package: ## install the package on a clean Debian 12 and 13, start it, remove it (root): minutes
-	@scripts/setup build
-	@[ -n "$$(ls target/package/*.deb 2>/dev/null)" ] || $(MAKE) --no-print-directory package
+	@scripts/setup --no-daemon build labs
+	@ls target/package/*.deb >/dev/null 2>&1 || $(MAKE) --no-print-directory package
 	tests/package
 
 check: ## format, lints, types and the fast tests: under a minute when warm
