@@ -245,9 +245,6 @@ impl Computer {
         let debian = self.is_like("debian");
         let name = match what {
             "libvirt" => all,
-            "terraform" => {
-                return vec!["vlm-setup labs   # in vlm's source: scripts/setup labs; brings OpenTofu and the provider".into()];
-            }
             "openssh-client" if !debian => "openssh",
             "qemu-utils" if !debian => "qemu-img",
             "xsltproc" if !debian => "libxslt",
