@@ -1,6 +1,6 @@
 # Every target does its own set-up through scripts/setup, which does nothing when all is there.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults check screenshots bench build clean ui
+.PHONY: help run test test-faults test-package check screenshots bench build package clean ui
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -28,6 +28,11 @@ test-faults: ## crash and break labs at every step on isolated hosts (root): doc
 	@scripts/setup --no-daemon build labs tests
 	VLM_FAULTS=all VLM_E2E=require cargo test -p vlm-tests --test faults -- --test-threads=1 --nocapture
 
+test-package: ## install the package on a clean Debian 12 and 13, start it, remove it (root): minutes
+	@scripts/setup --no-daemon build labs
+	@ls target/package/*.deb >/dev/null 2>&1 || $(MAKE) --no-print-directory package
+	tests/package
+
 check: ## format, lints, types and the fast tests: under a minute when warm
 	@scripts/setup build
 	@$(MAKE) --no-print-directory ui
@@ -50,6 +55,9 @@ build: ## the application and the command line, release
 	@scripts/setup build
 	@$(MAKE) --no-print-directory ui
 	cargo build --release -p vlm-cli -p vlm-app
+
+package: build ## a .deb of both, in target/package
+	scripts/package
 
 clean: ## remove everything built here; labs, images and tools stay
 	cargo clean

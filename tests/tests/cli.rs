@@ -550,7 +550,7 @@ fn files_lie_where_xdg_says_and_are_the_users_alone() {
 }
 
 #[test]
-fn the_schema_is_the_committed_one_and_completions_need_no_store() {
+fn the_schema_is_the_committed_one_and_completions_and_man_pages_need_no_store() {
     let user = User::new(&[]);
     let committed = fs::read_to_string(repository().join("crates/vlm-lab/schemas/lab.schema.json")).expect("it is committed");
     let committed: serde_json::Value = serde_json::from_str(&committed).expect("it is JSON");
@@ -558,6 +558,13 @@ fn the_schema_is_the_committed_one_and_completions_need_no_store() {
     for (shell, words) in [("bash", "complete -F _vlm"), ("zsh", "#compdef vlm"), ("fish", "complete -c vlm")] {
         user.vlm(&["completions", shell]).ends(0).says(&[words]);
     }
+    user.vlm(&["man", "."]).ends(0);
+    for (page, words) in [("vlm.1", "vlm\\-destroy(1)"), ("vlm-up.1", "vlm up hello"), ("vlm-host-add.1", "ProxyJump")] {
+        let text = fs::read_to_string(user.dir().join(page)).expect("each command has its page");
+        assert!(text.contains(words), "{page}: {text}");
+    }
+    assert!(!user.dir().join("vlm-keep.1").exists(), "what is hidden has none");
+    user.vlm(&["man", "nowhere"]).ends(1).says(&["nowhere: No such file"]);
     assert!(!user.dir().join("data").exists());
 }
 

@@ -257,6 +257,12 @@ enum Command {
         /// bash, zsh, fish …
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages, one per command, for scripts/package
+    #[command(hide = true)]
+    Man {
+        /// A folder that is there
+        dir: PathBuf,
+    },
 }
 
 /// What a command ended with, other than success.
@@ -331,6 +337,10 @@ fn run(command: Command) -> Result<(), End> {
             clap_complete::generate(shell, &mut Cli::command(), "vlm", &mut std::io::stdout());
             return Ok(());
         }
+        Command::Man { dir } => {
+            return clap_mangen::generate_to(Cli::command(), &dir)
+                .map_err(|error| End::Failed(format!("{}: {error}", dir.display()), String::new()));
+        }
         Command::Schema => return print_json(&vlm_lab::file::schema()),
         // What has to work when the database does not open.
         Command::Backup { list: true, json, .. } => return store::list(&Dirs::of_user(), json),
@@ -374,7 +384,7 @@ fn run(command: Command) -> Result<(), End> {
         Command::Keep { lab } => block_on(engine.ports().keep(&lab, |line| drop(print_line(line))))
             .map_err(|error| End::Failed(chain(&error), String::new())),
         Command::Destroy { lab, yes } => block_on(runs::destroy(&engine, &lab, yes)),
-        Command::Completions { .. } | Command::Schema | Command::Restore { .. } => {
+        Command::Completions { .. } | Command::Man { .. } | Command::Schema | Command::Restore { .. } => {
             unreachable!("handled before the engine was opened")
         }
     }

@@ -1082,10 +1082,10 @@ fn explain_ourselves(error: &Error, lab: &str) -> (String, String) {
     let message = chain(error);
     let hint = match error {
         Error::Terraform(terraform::Error::Missing) => {
-            "run `make run`, which installs it, or set `terraform` in settings.toml".to_owned()
+            "`make run` or the package's `vlm-setup labs` installs it; or set `terraform` in settings.toml".to_owned()
         }
         Error::Ansible(ansible::Error::Missing) => {
-            "run `make run`, which installs it, or set `ansible_playbook` in settings.toml".to_owned()
+            "`make run` or the package's `vlm-setup labs` installs it; or set `ansible_playbook` in settings.toml".to_owned()
         }
         Error::Terraform(terraform::Error::NotThere { .. }) | Error::Ansible(ansible::Error::NotThere { .. }) => {
             "correct the path, or take the line out: then it is looked for".to_owned()

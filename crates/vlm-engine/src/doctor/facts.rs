@@ -245,7 +245,6 @@ impl Computer {
         let debian = self.is_like("debian");
         let name = match what {
             "libvirt" => all,
-            "terraform" => return vec!["scripts/setup labs   # from vlm's source: brings OpenTofu and the provider".into()],
             "openssh-client" if !debian => "openssh",
             "qemu-utils" if !debian => "qemu-img",
             "xsltproc" if !debian => "libxslt",

@@ -367,7 +367,7 @@ pub const KNOWN: &[Known] = &[
         tools: &[Terraform],
         words: &["was not found in any of the search locations", "no available releases match the given constraints"],
         cause: "the libvirt provider is not where Terraform looks for it",
-        remedy: "`make run` brings it (scripts/setup labs); `vlm tools` says where it is looked for",
+        remedy: "`make run` or the package's `vlm-setup labs` brings it; `vlm tools` says where it is looked for",
     },
     Known {
         id: "provider-broken",
@@ -379,7 +379,7 @@ pub const KNOWN: &[Known] = &[
             "Unrecognized remote plugin message",
         ],
         cause: "the libvirt provider does not run on this computer",
-        remedy: "its file is damaged, for another processor, or on a file system without programs (noexec): remove it and let `make run` bring it anew",
+        remedy: "its file is damaged, for another processor, or on a file system without programs (noexec): remove it and let `make run` or the package's `vlm-setup labs` bring it anew",
     },
     Known {
         id: "registry-unreachable",
@@ -390,7 +390,7 @@ pub const KNOWN: &[Known] = &[
             "could not query provider registry",
         ],
         cause: "Terraform could not reach the registry from which it fetches the provider",
-        remedy: "`make run` puts the provider where no registry is needed; behind a proxy, set HTTPS_PROXY",
+        remedy: "`make run` or the package's `vlm-setup labs` puts the provider where no registry is needed; behind a proxy, set HTTPS_PROXY",
     },
     Known {
         id: "terraform-too-old",

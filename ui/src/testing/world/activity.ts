@@ -31,10 +31,10 @@ export const activity: Answers = {
   saveSettings: () => null,
   pickFile: ({ what }) => (what === "terraform" ? "/opt/terraform/terraform" : "/opt/ansible/bin/ansible-playbook"),
   listTools: () => [
-    { name: "terraform", path: null, version: null, digest: null, source: null, problem: "there is none", remedy: "`make run` brings OpenTofu, which does as well" },
+    { name: "terraform", path: null, version: null, digest: null, source: null, problem: "there is none", remedy: "`make run` or the package's `vlm-setup labs` brings OpenTofu, which does as well" },
     { name: "tofu", path: "/usr/local/bin/tofu", version: "1.10.6", digest: "4c1d7b9a3e5f60718293a4b5c6d7e8f90112233445566778899aabbccddeeff0", source: "settings", problem: null, remedy: null },
     { name: "libvirt provider", path: "/home/ada/.local/share/vlm/tools/terraform-provider-libvirt", version: "0.8.3", digest: "9e8d7c6b5a493827160514f3e2d1c0bfae9d8c7b6a5948372615049f8e7d6c5b", source: "ours", problem: null, remedy: null },
-    { name: "ansible-playbook", path: "/usr/bin/ansible-playbook", version: "core 2.14.18", digest: "aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233445566778899", source: "system", problem: "it is older than 2.15", remedy: "`make run` brings ansible-core" },
+    { name: "ansible-playbook", path: "/usr/bin/ansible-playbook", version: "core 2.14.18", digest: "aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233445566778899", source: "system", problem: "it is older than 2.15", remedy: "`make run` or the package's `vlm-setup labs` brings ansible-core" },
     { name: "ssh", path: "/usr/bin/ssh", version: "10.0p2", digest: null, source: "system", problem: null, remedy: null },
     { name: "qemu-img", path: "/usr/bin/qemu-img", version: "10.0.3", digest: null, source: "system", problem: null, remedy: null },
   ],

@@ -39,8 +39,12 @@ pub fn tools(facts: &Facts) -> Vec<Finding> {
             Ok(what) => found.push(format!("{} ({what})", tool.name)),
             Err(why) => {
                 let severity = if tool.is_needed { Problem } else { Warning };
-                let remedy = facts.computer.packages(tool.package);
-                all.push(finding(severity, format!("{why}: {}", tool.purpose)).with(Fix::by_hand(remedy)));
+                let fix = match tool.package {
+                    // No distribution packages it. It comes into the user's own folder, so not as root.
+                    "terraform" => Fix::hint("vlm-setup labs   # in vlm's source: scripts/setup labs".into()),
+                    package => Fix::by_hand(facts.computer.packages(package)),
+                };
+                all.push(finding(severity, format!("{why}: {}", tool.purpose)).with(fix));
             }
         }
     }
