@@ -281,12 +281,14 @@ fn run(dir: &Path, rate: usize, seconds: usize, machines: usize) -> Result<Value
     for slice in 1..=SLICES * seconds {
         while said < slice * rate / SLICES {
             match machines {
-                0 => journal.say(EventBody::Log { source: "ansible".into(), text: format!("line {said} of a playbook's output: ok") }),
+                0 => journal
+                    .say(EventBody::Log { source: "ansible".into(), text: format!("line {said} of a playbook's output: ok") }),
                 _ => journal.say_of(&format!("m-{:04}", said % machines), body(said)),
             }
             said += 1;
         }
-        std::thread::sleep((begun + Duration::from_secs(1) * slice as u32 / SLICES as u32).saturating_duration_since(Instant::now()));
+        let until = begun + Duration::from_secs(1) * slice as u32 / SLICES as u32;
+        std::thread::sleep(until.saturating_duration_since(Instant::now()));
     }
     let took = begun.elapsed();
     journal.say(EventBody::step("that was all"));
