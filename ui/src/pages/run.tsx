@@ -82,10 +82,13 @@ function Run({ lab, id }: { lab: string; id: number }) {
     if (next.machine !== undefined) setPicked(null);
     setFilter((filter) => ({ ...filter, ...next }));
   }, []);
-  const pick = (next: Pick | null) => {
-    change({ machine: next?.machine ?? null, from: next?.from ?? null, to: next?.to ?? null });
-    setPicked(next);
-  };
+  const pick = useCallback(
+    (next: Pick | null) => {
+      change({ machine: next?.machine ?? null, from: next?.from ?? null, to: next?.to ?? null });
+      setPicked(next);
+    },
+    [change],
+  );
   return (
     <LabFrame
       lab={lab}

@@ -1,7 +1,7 @@
 // The log: one list of all that was said, narrowed down, searched, followed, copied from. Only rows in sight are drawn.
 
 import { ArrowDownToLine, Copy, X } from "lucide-react";
-import { type KeyboardEvent, memo, type MouseEvent, type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { type KeyboardEvent, memo, type MouseEvent, type ReactNode, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 import { FilterField } from "../../components/filter";
 import { FindBar, marked } from "../../components/find";
@@ -45,13 +45,15 @@ export const LogView = memo(function LogView({ log, began, live, filter, onFilte
   const dragging = useRef(false);
 
   const time = (at: number) => (wall ? timeOfDay(at) : elapsed(at, began));
-  const view = useMemo(() => new View(log, passes(filter)), [log, filter]);
+  // What is typed is seen at once; the lines follow.
+  const asked = useDeferredValue(filter);
+  const view = useMemo(() => new View(log, passes(asked)), [log, asked]);
   const gone = view.update();
   const found = useMemo(() => {
-    const test = passes(filter);
+    const test = passes(asked);
     const looksFor = find ? pattern(find) : null;
     return looksFor && new View(log, (line) => test(line) && ((looksFor.lastIndex = 0), looksFor.test(line.text)));
-  }, [log, filter, find]);
+  }, [log, asked, find]);
   found?.update();
   const findPattern = useMemo(() => (find ? pattern(find) : null), [find]);
   const inside = useSight(box, ROW, view.length);
@@ -131,6 +133,7 @@ export const LogView = memo(function LogView({ log, began, live, filter, onFilte
     else if (element && (row + 1) * ROW > element.scrollTop + element.clientHeight) element.scrollTop = (row + 1) * ROW - element.clientHeight;
   };
 
+  const choices = useMemo(() => machines.map((name) => <option key={name}>{name}</option>), [machines]);
   const names = [...new Set([...log.sourceNames, ...sources])];
   const bad = filter.text !== "" && pattern(filter.text) === null ? t(($) => $.find.bad, { ns: "common" }) : null;
   const rows: ReactNode[] = [];
@@ -176,9 +179,7 @@ export const LogView = memo(function LogView({ log, began, live, filter, onFilte
         {machines.length > 0 && (
           <select aria-label={t(($) => $.log.machine)} value={filter.machine ?? ""} onChange={(event) => onFilter({ machine: event.target.value || null, from: null, to: null })} className="h-6 max-w-40 rounded-ui border border-line-strong bg-window px-1 text-small">
             <option value="">{t(($) => $.log.allMachines)}</option>
-            {machines.map((name) => (
-              <option key={name}>{name}</option>
-            ))}
+            {choices}
           </select>
         )}
         {narrowed && (

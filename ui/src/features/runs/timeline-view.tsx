@@ -1,4 +1,4 @@
-import { useRef } from "react";
+import { memo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Dot, toneText } from "../../components/state";
 import { cn } from "../../lib/cn";
@@ -6,23 +6,22 @@ import { copy } from "../../lib/copy";
 import { duration, phaseWord, sentence, type Tone } from "../../lib/words";
 import { useRowHeight, useSight } from "../../lib/window";
 import { type MachineProgress, nextPhase, type Progress, underWay } from "./progress";
-import { type Bar, type Line, ticks, timeline } from "./timeline";
+import { type Bar, barsOf, lines, ticks } from "./timeline";
 
 export type Pick = { machine: string | null; from: number; to: number; words: string };
 
 /** A line per machine, a bar per phase. A bar that is clicked narrows the log down to it. */
-export function TimelineView({ run, now, picked, onPick }: { run: Progress; now: number | null; picked: Pick | null; onPick: (pick: Pick | null) => void }) {
+export const TimelineView = memo(function TimelineView({ run, now, picked, onPick }: { run: Progress; now: number | null; picked: Pick | null; onPick: (pick: Pick | null) => void }) {
   const { t } = useTranslation("runs");
   const box = useRef<HTMLDivElement>(null);
   const height = useRowHeight();
   const began = run.began ?? now ?? 0;
   const end = Math.max(now ?? run.last ?? began, began + 1_000);
   const span = end - began;
-  const lines = timeline(run, now);
-  const sight = useSight(box, height, lines.length);
+  const all = lines(run);
+  const sight = useSight(box, height, all.length);
   const marks = ticks(span);
-  const pickBar = (line: Line, bar: Bar) => {
-    const machine = line.machine?.name ?? null;
+  const pickBar = (machine: string | null, bar: Bar) => {
     const words = `${machine ?? t(($) => $.timeline.run)} · ${bar.phase ? phaseWord(bar.phase) : bar.text}`;
     onPick(picked?.words === words ? null : { machine, from: bar.from, to: bar.to, words });
   };
@@ -40,9 +39,9 @@ export function TimelineView({ run, now, picked, onPick }: { run: Progress; now:
         <span className="pl-3">{t(($) => $.timeline.now)}</span>
       </div>
       <div ref={box} className="min-h-0 flex-1 overflow-y-auto" tabIndex={0} role="group" aria-label={t(($) => $.timeline.title)}>
-        <div className="relative" style={{ height: lines.length * height }}>
-          {lines.slice(sight.first, sight.end).map((line, index) => {
-            const name = line.machine?.name ?? null;
+        <div className="relative" style={{ height: all.length * height }}>
+          {all.slice(sight.first, sight.end).map((machine, index) => {
+            const name = machine?.name ?? null;
             return (
               <div key={name ?? ""} className={cn(grid, "absolute inset-x-0 border-b border-line hover:bg-hover", picked && picked.machine === name && "bg-selected")} style={{ top: (sight.first + index) * height, height }}>
                 <button type="button" className="truncate py-1 pr-2 pl-4 text-left hover:underline" title={name ?? undefined} onClick={() => onPick(name === null ? null : { machine: name, from: 0, to: Number.MAX_SAFE_INTEGER, words: name })}>
@@ -52,11 +51,11 @@ export function TimelineView({ run, now, picked, onPick }: { run: Progress; now:
                   {marks.map((ms) => (
                     <span key={ms} aria-hidden className="absolute inset-y-0 border-l border-line" style={{ left: `${(ms / span) * 100}%` }} />
                   ))}
-                  {line.bars.map((bar) => (
-                    <BarButton key={`${bar.phase} ${bar.from}`} bar={bar} began={began} span={span} onClick={() => pickBar(line, bar)} />
+                  {barsOf(run, machine, now).map((bar) => (
+                    <BarButton key={`${bar.phase} ${bar.from}`} bar={bar} began={began} span={span} onClick={() => pickBar(name, bar)} />
                   ))}
                 </div>
-                <div className="min-w-0 truncate pr-4 pl-3">{line.machine ? <Now machine={line.machine} now={now} /> : <OwnNow run={run} live={now !== null} />}</div>
+                <div className="min-w-0 truncate pr-4 pl-3">{machine ? <Now machine={machine} now={now} /> : <OwnNow run={run} live={now !== null} />}</div>
               </div>
             );
           })}
@@ -64,7 +63,7 @@ export function TimelineView({ run, now, picked, onPick }: { run: Progress; now:
       </div>
     </section>
   );
-}
+});
 
 const grid = "grid grid-cols-[minmax(96px,168px)_minmax(0,1fr)_minmax(180px,300px)] items-center";
 

@@ -2,14 +2,14 @@ import { expect, test } from "vitest";
 import { said } from "../../testing/fake";
 import { eventsOf } from "../../testing/world/runs";
 import { advance, begin } from "./progress";
-import { ticks, timeline } from "./timeline";
+import { ticks, barsOf, lines } from "./timeline";
 
 /** Each line as its name and bars: what, from and to in seconds since the beginning, and how it stands. */
 function drawn(events: Parameters<typeof advance>[1], now: number | null) {
   const run = advance(begin(), events);
   const began = run.began ?? 0;
   const s = (ms: number) => Math.round((ms - began) / 100) / 10;
-  return timeline(run, now === null ? null : began + now).map(({ machine, bars }) => `${machine?.name ?? "-"}: ${bars.map((bar) => `${bar.phase ?? bar.text} ${s(bar.from)}-${s(bar.to)} ${bar.state}`).join(", ")}`);
+  return lines(run).map((machine) => `${machine?.name ?? "-"}: ${barsOf(run, machine, now === null ? null : began + now).map((bar) => `${bar.phase ?? bar.text} ${s(bar.from)}-${s(bar.to)} ${bar.state}`).join(", ")}`);
 }
 
 const phase = (phase: "defined" | "booting" | "address" | "ssh" | "configured") => ({ kind: "phase", phase, address: null }) as const;

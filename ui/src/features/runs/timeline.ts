@@ -6,17 +6,20 @@ import { lastReached, type MachineProgress, nextPhase, type Progress, type Step,
 
 /** `phase` is what was worked towards; without one it is a step, whose words are `text`. */
 export type Bar = { phase: Phase | null; text: string; from: number; to: number; state: "done" | "going" | "stuck" | "failed" | "left" };
-export type Line = { machine: MachineProgress | null; bars: Bar[] };
 
-/** `now` is where bars end that go on; null once the run is over: what goes on then was left. */
-export function timeline(run: Progress, now: number | null): Line[] {
+/** Whose lines there are: the run's own as null, once it did something, then its machines'. */
+export const lines = (run: Progress): (MachineProgress | null)[] => (run.steps.length > 0 ? [null, ...run.machines] : run.machines);
+
+/** The bars of a line. `now` is where bars end that go on; null once the run is over: what goes on then was left. */
+export function barsOf(run: Progress, line: MachineProgress | null, now: number | null): Bar[] {
   const end = now ?? run.last ?? 0;
-  const own = run.steps.length > 0 ? [{ machine: null, bars: stepBars(run.steps, end, now !== null) }] : [];
+  if (line) return machineBars(line, end, now !== null);
+  const bars = stepBars(run.steps, end, now !== null);
   const failed = run.failures.find(({ machine }) => machine === null);
-  const last = own[0]?.bars.at(-1);
+  const last = bars.at(-1);
   // What the run itself failed at is its last step, unless its machines say where.
   if (failed && last && run.failures.every(({ machine }) => machine === null)) last.state = "failed";
-  return [...own, ...run.machines.map((machine) => ({ machine, bars: machineBars(machine, end, now !== null) }))];
+  return bars;
 }
 
 const stepBars = (steps: Step[], end: number, live: boolean): Bar[] =>
