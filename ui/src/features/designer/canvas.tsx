@@ -169,15 +169,18 @@ function Flow({ ref, label, design, layout, selection, onSelect, derived = NONE,
     };
   }, [flow, store, layout, fit]);
 
-  // The view is that of the last time, or the whole; a canvas without a size yet waits for one.
+  // The view is that of the last time, or the whole where that would show nothing; a canvas without a size yet waits for one.
   const sized = useStore(({ width, height }) => width > 0 && height > 0);
   const began = useRef(false);
   useEffect(() => {
     if (began.current || !sized || nodes.length === 0) return;
     began.current = true;
-    if (view) void flow.setViewport(view);
+    const { width, height } = store.getState();
+    const shows = ({ x, y, zoom }: View) =>
+      nodes.some(({ position, width: w = 0, height: h = 0 }) => position.x * zoom + x < width && (position.x + w) * zoom + x > 0 && position.y * zoom + y < height && (position.y + h) * zoom + y > 0);
+    if (view && shows(view)) void flow.setViewport(view);
     else fit(0);
-  }, [sized, nodes.length, view, flow, fit]);
+  }, [sized, nodes, view, flow, fit, store]);
   useOnViewportChange({ onEnd: (viewport) => onView?.(viewport) });
 
   const thingOf = (event: { target: EventTarget | null }): ThingId | null => (event.target as Element | null)?.closest?.("[data-id]")?.getAttribute("data-id") ?? null;
