@@ -1,5 +1,7 @@
 //! The one place where an engine's error becomes what a window shows.
 
+use std::path::Path;
+
 use serde::Serialize;
 use specta::Type;
 use vlm_engine::{deploy, doctor, hosts, images, labs, lock, passphrase, settings, ssh::link, store, templates};
@@ -68,6 +70,16 @@ impl CommandError {
     pub fn locked() -> CommandError {
         let hint = Some("unlock it with its passphrase".to_owned());
         CommandError { code: ErrorCode::Locked, hint, ..CommandError::failed("the application is locked") }
+    }
+
+    /// The same of a file that was chosen to be taken in: its name stands before each place.
+    pub fn of_file(self, path: &Path) -> CommandError {
+        if self.code != ErrorCode::Problems {
+            return self;
+        }
+        let name = path.file_name().unwrap_or_default().display();
+        let details = self.details.iter().map(|problem| format!("{name}:{problem}")).collect();
+        CommandError { hint: Some("mend the file, then import it again".into()), details, ..self }
     }
 
     /// The plan is gone.

@@ -265,7 +265,7 @@ fn a_broken_file_is_refused_with_its_place_and_loses_nothing() {
     window.chooses_file(file);
     window.waits_for("Could not import the lab", SOON);
     window.waits_for("The lab file cannot be read", SOON);
-    window.waits_for("8:3: the structure cannot be read here; check the indentation of this line", SOON);
+    window.waits_for("lab.yaml:8:3: the structure cannot be read here; check the indentation of this line", SOON);
     let text = window.later("window.__TAURI_INTERNALS__.invoke('read_lab', { name: 'smoke' })");
     assert_eq!((&text["revision"], &text["text"]), (&json!(1), &json!(LAB)), "{text}");
 

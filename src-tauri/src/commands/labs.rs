@@ -80,7 +80,8 @@ pub async fn save_layout(engine: State<'_, Engine>, name: String, layout: String
 #[specta::specta]
 pub async fn import_lab(window: WebviewWindow, engine: State<'_, Engine>) -> CommandResult<Option<SavedLab>> {
     let Some(path) = dialogs::open_file(&window, Some(LABS)).await else { return Ok(None) };
-    blocking(&engine, move |engine| engine.labs().import(&path)).await.map(Some)
+    let file = path.clone();
+    blocking(&engine, move |engine| engine.labs().import(&path)).await.map(Some).map_err(|error| error.of_file(&file))
 }
 
 /// Writes a lab as plain files into a folder of its name, in one that a person chooses. Answers that folder.
