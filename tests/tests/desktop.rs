@@ -17,6 +17,8 @@ use vlm_tests::{Host, Image, Running, Workstation, program, repository};
 
 /// What a page may take to show what it knows, on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
+/// What a host may take to be reached again: tries are half a minute apart at most.
+const RECONNECTED: Duration = Duration::from_secs(90);
 /// What three emulated guests may take.
 const GUESTS: Duration = Duration::from_secs(600);
 
@@ -146,7 +148,8 @@ fn draw(window: &Window, words: &Words) {
     };
     for (place, name_of_it) in [(below(-120, 96), "web"), (below(120, 96), "db")] {
         window.drags(tool(words.machine), place);
-        window.waits_until(&format!("{}?.value", labelled(name)), json!("machine"), SOON);
+        // Its own name, or the next, where the one before it is not renamed yet.
+        window.waits_until(&format!("/^machine/.test({}?.value)", labelled(name)), json!(true), SOON);
         window.fills(name, name_of_it);
     }
     window.drags(tool(words.isolated), below(0, 192));
@@ -306,7 +309,7 @@ fn a_host_that_is_unplugged_during_a_deploy_is_named_and_the_run_is_resumed() {
 
     // Plugged again, the page sees it by itself, and the run is finished where it was.
     host.cable(true);
-    window.waits_until("!document.body.innerText.includes('The machines’ states are not known')", json!(true), SOON);
+    window.waits_until("!document.body.innerText.includes('The machines’ states are not known')", json!(true), RECONNECTED);
     window.goes_to("/labs/smoke/runs/1");
     window.presses("Resume deploy");
     window.presses("Deploy 2 machines");

@@ -87,7 +87,7 @@ export const labs = {
     topologySize: "Height of the machines table",
     sideSize: "Width of the side panel",
     unknownTitle: "The machines’ states are not known",
-    unknownHint: "The host is asked again every two seconds.",
+    unknownHint: "It is tried again by itself, twice a minute at least.",
     lastRun: "Last run",
     noRun: "Nothing of this lab was ever deployed.",
     revision: "Revision {{revision}}",

@@ -90,7 +90,7 @@ export const labs: Words<typeof en> = {
     topologySize: "Hauteur de la table des machines",
     sideSize: "Largeur du panneau latéral",
     unknownTitle: "L’état des machines n’est pas connu",
-    unknownHint: "L’hôte est interrogé à nouveau toutes les deux secondes.",
+    unknownHint: "Une nouvelle tentative se fait d’elle-même, au moins deux fois par minute.",
     lastRun: "Dernière opération",
     noRun: "Rien de ce lab n’a encore été déployé.",
     revision: "Révision {{revision}}",
