@@ -313,6 +313,13 @@ fn a_host_that_is_unplugged_during_a_deploy_is_named_and_the_run_is_resumed() {
     window.goes_to("/labs/smoke/runs/1");
     window.presses("Resume deploy");
     window.presses("Deploy 2 machines");
+    // A disk that was being made in that moment is made anew, which is asked about as with any.
+    let asks = "!!document.querySelector('#confirm-name')";
+    window.waits_until(&format!("location.hash === '#/labs/smoke/runs/2' || {asks}"), json!(true), SOON);
+    if window.value(asks) == json!(true) {
+        window.types("#confirm-name", "smoke");
+        window.presses("Deploy, and lose the data");
+    }
     window.waits_for("2 machines ready after", GUESTS);
     window.goes_to("/labs/smoke/plan?what=destroy");
     window.presses("Destroy 2 machines");
