@@ -50,7 +50,9 @@ use crate::{
 const SHUT_DOWN_LIMIT: Duration = Duration::from_secs(90);
 /// How long Terraform may take to notice that libvirt is gone.
 const NOTICES_WITHIN: Duration = Duration::from_secs(10);
-/// How often a stop lists the lab's domains.
+/// How long a daemon that is restarted may take to answer again.
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(20);
+/// How often a stop lists the lab's domains, and a daemon that went is tried again.
 const STATES_EVERY: Duration = Duration::from_millis(500);
 
 /// Why a run could not be planned, or failed.
@@ -645,12 +647,25 @@ async fn apply(
     };
     let applied = journal.step(&place.step("apply"), apply_plan(place, cancel, tell)).await;
     // A failure of the apply matters more than one of clearing up, which the next run does again.
-    let cleared = place.remove_strays(journal).await;
+    let cleared = clear(place, journal).await;
     applied.and(cleared)?;
     for name in new_disks.iter().filter(|name| !made.borrow().has(name)) {
         is_new(name)?;
     }
     Ok(())
+}
+
+/// Removes strays, once more where the daemon was restarted meanwhile: what was applied is whole.
+async fn clear(place: &Place, journal: &Journal) -> Result<(), Error> {
+    let until = Instant::now() + COMES_BACK_WITHIN;
+    loop {
+        match place.remove_strays(journal).await {
+            Err(Error::Libvirt(libvirt::Error::Lost { .. } | libvirt::Error::Connect { .. })) if Instant::now() < until => {
+                tokio::time::sleep(STATES_EVERY).await;
+            }
+            cleared => return cleared,
+        }
+    }
 }
 
 /// Has Terraform apply the plan of a place. Its provider waits for ever for the answer of a daemon that is gone: we know better.
