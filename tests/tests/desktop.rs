@@ -148,9 +148,10 @@ fn draw(window: &Window, words: &Words) {
     };
     for (place, name_of_it) in [(below(-120, 96), "web"), (below(120, 96), "db")] {
         window.drags(tool(words.machine), place);
-        // Its own name, or the next, where the one before it is not renamed yet.
-        window.waits_until(&format!("/^machine/.test({}?.value)", labelled(name)), json!(true), SOON);
+        window.waits_until(&format!("{}?.value", labelled(name)), json!("machine"), SOON);
         window.fills(name, name_of_it);
+        // The next one takes the name that this one gives up.
+        window.waits_until(&format!("!!{}", found(&node("machine", name_of_it))), json!(true), SOON);
     }
     window.drags(tool(words.isolated), below(0, 192));
     window.waits_until(&nodes("lane"), json!(2), SOON);
